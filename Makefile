@@ -1,0 +1,40 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both build the virtual environment first.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# Two OpenMP threads that spin are 10-30 times slower than one on small machines.
+export OMP_NUM_THREADS ?= 1
+export OMP_WAIT_POLICY ?= PASSIVE
+export TOKENIZERS_PARALLELISM ?= false
+export MPLBACKEND ?= Agg
+
+.PHONY: demo test check slow format clean
+
+$(VENV)/.stamp: pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "microtome needs Python 3.11 or newer"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.stamp
+	$(BIN)/microtome demo
+
+test: $(VENV)/.stamp
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: $(VENV)/.stamp
+	$(BIN)/ruff format --check src tests tools
+	$(BIN)/ruff check src tests tools
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m 'not slow and not medium'
+
+slow: $(VENV)/.stamp
+	$(BIN)/python -m pytest -m slow --timeout=3600
+
+format: $(VENV)/.stamp
+	$(BIN)/ruff format src tests tools
+	$(BIN)/ruff check --fix src tests tools
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
