@@ -1,0 +1,1 @@
+"""Small models that come with microtome and whose truth is known."""
