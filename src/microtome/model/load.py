@@ -1,0 +1,109 @@
+"""Load a model, attach its adapter, and verify the anatomy before anyone believes a number."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from microtome.errors import ConfigError, ModelError
+from microtome.model.adapters import AdapterBank, merged
+from microtome.model.anatomy import Anatomy, anatomy_of
+from microtome.model.check import demand
+from microtome.model.model import Model
+from microtome.model.parts import Parts
+from microtome.model.source import Source, adapter_source, model_source
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load(
+    name: str,
+    *,
+    adapter: str | Path | None = None,
+    merge: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    anatomy: Anatomy | None = None,
+    trust_remote_code: bool = False,
+    verify: bool = True,
+) -> Model:
+    """A hub id, a folder or "specimen:world" as a Model, with an optional LoRA adapter.
+
+    The adapter stays unmerged unless `merge=True`, which merges in fp32 and casts afterwards.
+    Raises UnknownFamilyError, AnatomyError, AdapterError or ModelError, each with what to do.
+    """
+    source = model_source(str(name))
+    config = _config(source, trust_remote_code)
+    entry = anatomy or anatomy_of(config.get_text_config().model_type)
+    chosen = _dtype(dtype, config)
+    hf = _weights(source, torch.float32 if merge and adapter else chosen, trust_remote_code)
+    donor = adapter_source(adapter, source) if adapter is not None else None
+    if merge and donor is not None:
+        hf = merged(hf, donor.path, chosen)
+    hf.requires_grad_(False).eval().to(choose_device(device))
+    parts = Parts(hf, entry, AdapterBank(hf))
+    model = Model(parts, _tokenizer(source, trust_remote_code), source)
+    if verify:
+        demand(model)
+    if donor is not None:
+        model = replace(model, adapter_source=donor) if merge else model.with_adapter(adapter)
+    return model
+
+
+def choose_device(device: str) -> torch.device:
+    """ "auto" is cuda, then mps, then cpu; anything else is torch's own name."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"Device {device!r} is not usable here; use cpu or auto.") from error
+    return chosen
+
+
+def _dtype(name: str, config: Any) -> torch.dtype:
+    if name == "auto":
+        own = getattr(config, "dtype", None)
+        return own if isinstance(own, torch.dtype) else torch.float32
+    if name not in DTYPES:
+        raise ConfigError(f"Unknown dtype {name!r}; use auto, {', '.join(DTYPES)}.")
+    return DTYPES[name]
+
+
+def _config(source: Source, trust: bool) -> Any:
+    try:
+        return AutoConfig.from_pretrained(source.path, trust_remote_code=trust)
+    except (ValueError, OSError, KeyError) as error:
+        raise ModelError(
+            f"The configuration of {source.name} cannot be read: {_first_line(error)}"
+        ) from error
+
+
+def _weights(source: Source, dtype: torch.dtype, trust: bool) -> Any:
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            source.path, dtype=dtype, trust_remote_code=trust, use_safetensors=True
+        )
+    except (ValueError, OSError, RuntimeError) as error:
+        raise ModelError(
+            f"The weights of {source.name} cannot be loaded: {_first_line(error)}"
+        ) from error
+
+
+def _tokenizer(source: Source, trust: bool) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(source.path, trust_remote_code=trust)
+    except (ValueError, OSError, KeyError) as error:
+        raise ModelError(
+            f"{source.name} has no tokenizer that can be read: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

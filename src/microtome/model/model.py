@@ -1,0 +1,189 @@
+"""A causal language model that can be read, edited and decomposed: one verb, `run`."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from microtome.errors import NumericsError, PromptError
+from microtome.model.answers import Answers, joint_answers, single_token
+from microtome.model.direction import Direction
+from microtome.model.edit import Edit
+from microtome.model.parts import Parts
+from microtome.model.ports import Ports
+from microtome.model.run import Run
+from microtome.model.site import Site
+from microtome.model.source import Source, adapter_source
+from microtome.model.tokens import Tokens, encode, stack
+
+Text = str | Sequence[str] | Sequence[Sequence[int]] | Tokens
+Metric = Callable[[Run], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model, with one adapter switched on or none.
+
+    Views made by `with_adapter` share the base weights. Numbers are exact for the family's
+    anatomy, whose identities were verified when it was loaded.
+    """
+
+    parts: Parts
+    tokenizer: Any
+    source: Source
+    adapter: str | None = None
+    adapter_source: Source | None = None
+    padding: str = "right"
+
+    @property
+    def hf(self) -> Any:
+        """The Hugging Face model underneath, this view's adapter switched on."""
+        self.parts.bank.activate(self.adapter)
+        return self.parts.hf
+
+    @property
+    def n_layers(self) -> int:
+        return self.parts.sizes["layer"]
+
+    @property
+    def n_heads(self) -> int:
+        return self.parts.sizes["head"]
+
+    @property
+    def device(self) -> torch.device:
+        return self.parts.hf.get_input_embeddings().weight.device
+
+    @property
+    def name(self) -> str:
+        """What was loaded: "specimen:world", or "specimen:world + PT2_COREDe"."""
+        own = self.source.name
+        return own if self.adapter_source is None else f"{own} + {self.adapter_source.name}"
+
+    def with_adapter(self, adapter: str | Path | None) -> "Model":
+        """The same base weights with another adapter (a specimen's name, a folder, or None)."""
+        if adapter is None:
+            return replace(self, adapter=None, adapter_source=None)
+        source = adapter_source(adapter, self.source)
+        return replace(self, adapter=self.parts.bank.attach(source.path), adapter_source=source)
+
+    def tokenize(self, text: Text, *, chat: bool = False) -> Tokens:
+        """A padded batch; PromptError for an empty prompt or one over the context."""
+        if isinstance(text, Tokens):
+            return text.to(self.device)
+        texts: list[Any] = [text] if isinstance(text, str) else list(text)
+        if not texts:
+            raise PromptError("No prompt was given; give at least one.")
+        rows = [
+            encode(self.tokenizer, t, chat=chat) if isinstance(t, str) else [int(i) for i in t]
+            for t in texts
+        ]
+        for row, ids in enumerate(rows):
+            self._demand_room(row, ids)
+        pad = self.tokenizer.pad_token_id
+        return stack(rows, 0 if pad is None else pad, self.padding == "left").to(self.device)
+
+    def run(
+        self,
+        text: Text,
+        *,
+        read: Site | Iterable[Site] = (),
+        write: Edit | Iterable[Edit] = (),
+        grad: Metric | None = None,
+        logits: str = "all",
+        chat: bool = False,
+    ) -> Run:
+        """One forward pass: `read` these sites, under these edits, with this metric's gradient.
+
+        `logits="last"` keeps each row's last position only. Reading does not change a bit of the
+        logits (attn_pattern aside: it needs eager attention).
+        """
+        tokens = self.tokenize(text, chat=chat)
+        sites = [read] if isinstance(read, Site) else list(read)
+        edits = [write] if isinstance(write, Edit) else list(write)
+        ports = Ports(self.parts, tokens, self.adapter, keep_graph=grad is not None)
+        ports.write(edits)
+        ports.read(sites)
+        if grad is not None:
+            module, _ = ports.carrier("resid_pre", 0)
+            ports.taps.into[module].insert(0, lambda x: x.detach().requires_grad_(True))
+        eager = any(site.kind == "attn_pattern" for site in sites)
+        with torch.enable_grad() if grad else torch.no_grad():
+            with self._eager() if eager else nullcontext(), ports.taps.placed():
+                out = self._forward(tokens, logits)
+            run = Run(self, tokens, out, ports.caught, ports.deltas)
+            if grad is not None:
+                grad(run).sum().backward()
+        return run
+
+    def unembed(self, resid: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch vocab"]:
+        """Logits of a residual-stream state: final norm, unembedding, soft-cap (if any)."""
+        head = self.hf.get_output_embeddings()
+        with torch.no_grad():
+            normed = self.parts.module(self.parts.anatomy.final_norm)(resid.to(head.weight.dtype))
+            return self.cap(head(normed))
+
+    def cap(self, logits: Tensor) -> Tensor:
+        """The model's final soft-cap, or the logits as they are."""
+        name = self.parts.anatomy.softcap
+        value = getattr(self.parts.config, name) if name else None
+        return logits if value is None else torch.tanh(logits / value) * value
+
+    def direction(self, plus: str | int, minus: str | int | None = None) -> Direction:
+        """W_U[plus] − W_U[minus] in unembedding space; each a single token or its id."""
+        ids = [single_token(self.tokenizer, t) for t in (plus, minus) if t is not None]
+        head = self.parts.hf.get_output_embeddings()
+        rows = head.weight.detach()[ids].float()
+        bias = [0.0] * len(ids) if head.bias is None else head.bias.detach()[ids].tolist()
+        label = " − ".join(repr(self.tokenizer.decode([i])) for i in ids)
+        vector = rows[0] if minus is None else rows[0] - rows[1]
+        return Direction(vector, "unembedding", label, tuple(ids), bias[0] - sum(bias[1:]))
+
+    def answers(self, prompt: str, first: str, second: str, *, chat: bool = False) -> Answers:
+        """Two answers to a prompt, tokenised jointly with it, at the first token that differs."""
+        return joint_answers(self, prompt, first, second, chat=chat)
+
+    def _forward(self, tokens: Tokens, keep: str) -> Tensor:
+        last = tokens.last
+        columns = torch.unique(last)
+        out = self.hf(
+            input_ids=tokens.ids,
+            attention_mask=tokens.mask.long(),
+            position_ids=tokens.position_ids,
+            use_cache=False,
+            logits_to_keep=columns if keep == "last" else 0,
+        ).logits
+        if keep == "last":
+            out = out[torch.arange(len(out), device=out.device), torch.searchsorted(columns, last)]
+        _demand_finite(out, tokens, self.name)
+        return out
+
+    @contextmanager
+    def _eager(self) -> Any:
+        before = self.parts.hf.config._attn_implementation
+        self.parts.hf.set_attn_implementation("eager")
+        try:
+            yield
+        finally:
+            self.parts.hf.set_attn_implementation(before)
+
+    def _demand_room(self, row: int, ids: list[int]) -> None:
+        room = getattr(self.parts.config, "max_position_embeddings", None)
+        if room is not None and len(ids) > room:
+            raise PromptError(
+                f"Prompt {row + 1} has {len(ids)} tokens and {self.source.name} takes {room}; "
+                f"shorten it."
+            )
+
+
+def _demand_finite(logits: Tensor, tokens: Tokens, name: str) -> None:
+    real = logits if logits.ndim == 2 else logits[tokens.mask]
+    if not torch.isfinite(real).all():
+        raise NumericsError(
+            f"{name} gave logits that are not finite; check the weights for NaN, or use "
+            f"dtype='float32'."
+        )

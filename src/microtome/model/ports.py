@@ -1,0 +1,211 @@
+"""Where a site meets the model: which module's input or output carries it, and how to edit it.
+
+Compiles reads and edits into taps. Edits are placed before reads, so a read sees what the model
+used. Three sites need more than their own module: `resid_mid` is edited through the attention's
+contribution (the skip connection does not pass the module that receives it), `head_out` through
+the output projection, and `attn_pattern` comes from the attention module's second output.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from microtome.errors import InputError, SiteError
+from microtome.model.edit import Edit, RawReplace, Replace
+from microtome.model.hooks import Taps
+from microtome.model.parts import Parts
+from microtome.model.site import Site
+from microtome.model.tokens import Tokens
+
+Key = tuple[str, int]
+
+# What must be captured to answer a read of each kind; everything else is its own capture.
+CAPTURES = {
+    "head_out": ("head_z", "o_proj_out"),
+    "mlp_normed": ("resid_mid",),
+}
+
+
+@dataclass
+class Ports:
+    """Taps for one forward pass, and what they caught."""
+
+    parts: Parts
+    tokens: Tokens
+    adapter: str | None
+    keep_graph: bool = False
+    taps: Taps = field(default_factory=Taps)
+    caught: dict[Key, Tensor] = field(default_factory=dict)
+    deltas: dict[Key, Tensor | float] = field(default_factory=dict)
+    scratch: dict[Key, Tensor] = field(default_factory=dict)
+
+    def read(self, sites: Iterable[Site]) -> None:
+        """Catch what answers these sites."""
+        wanted: set[Key] = set()
+        for site in sites:
+            self._demand(site)
+            for single in site.expand(self.parts.sizes):
+                wanted |= {(kind, single.layer) for kind in CAPTURES.get(site.kind, (site.kind,))}
+        for kind, layer in sorted(wanted):
+            self._catch(kind, layer)
+
+    def write(self, edits: Iterable[Edit]) -> None:
+        """Place these edits, in order."""
+        for edit in edits:
+            self._demand(edit.site)
+            for single, place in edit.site.places(self.parts.sizes):
+                self._place(edit.at(single, place), single)
+
+    def _demand(self, site: Site) -> None:
+        if site.kind in ("resid_mid", "mlp_normed") and self.parts.anatomy.mid is None:
+            raise SiteError(
+                f"{site} does not exist in {self.parts.anatomy.family}: attention and MLP stand in "
+                f"parallel there. Use resid_pre, mlp_in or resid_post."
+            )
+
+    # --- carriers -----------------------------------------------------------------------------
+
+    def carrier(self, kind: str, layer: int) -> tuple[nn.Module, str]:
+        """The module and the side of it ("in" or "out") that carries a capture."""
+        a, block = self.parts.anatomy, self.parts.block
+        paths: dict[str, tuple[str | None, str]] = {
+            "resid_pre": ("", "in"),
+            "resid_mid": (a.mid, "in"),
+            "resid_post": ("", "out"),
+            "attn_out": (a.attn_added, "out"),
+            "mlp_out": (a.mlp_added, "out"),
+            "mlp_in": (a.mlp, "in"),
+            "mlp_act": (a.down_proj, "in"),
+            "mlp_raw": (a.mlp, "out"),
+            "head_z": (a.o_proj, "in"),
+            "o_proj_out": (a.o_proj, "out"),
+        }
+        path, side = paths[kind]
+        assert path is not None
+        return block(layer, path), side
+
+    def _tap(self, kind: str, layer: int, tap: Callable[[Tensor], Tensor | None]) -> None:
+        module, side = self.carrier(kind, layer)
+        (self.taps.into if side == "in" else self.taps.out_of)[module].append(tap)
+
+    def _catch(self, kind: str, layer: int) -> None:
+        if kind == "attn_pattern":
+            self.taps.outputs[self.parts.block(layer, self.parts.anatomy.attn)].append(
+                lambda output: self._keep((kind, layer), _pattern(output))
+            )
+        elif kind in "qkv":
+            module, columns = self.parts.projection(kind, layer)
+            self.taps.out_of[module].append(lambda x: self._keep((kind, layer), x[..., columns]))
+        else:
+            self._tap(kind, layer, lambda x: self._keep((kind, layer), x))
+
+    def _keep(self, key: Key, x: Tensor) -> None:
+        if self.keep_graph:
+            if x.requires_grad:
+                x.retain_grad()
+            self.caught[key] = x
+        else:
+            self.caught[key] = x.detach().clone()
+
+    # --- edits --------------------------------------------------------------------------------
+
+    def _place(self, edit: Edit, site: Site) -> None:
+        layer = site.layer
+        if isinstance(edit, Replace) and not isinstance(edit.value, Tensor):
+            edit = self._donated(edit, site)
+        where = self.tokens.select(edit.positions, edit.rows)[..., None]
+        if site.kind == "head_out":
+            self._edit_head(edit, site, where)
+        elif site.kind == "resid_mid":
+            self._edit_mid(edit, layer, where)
+        elif site.kind in ("head_z", "q", "k", "v"):
+            self._edit_slice(edit, site, where)
+        else:
+            self._tap(site.kind, layer, lambda x: _where(where, edit.apply(x), x))
+
+    def _donated(self, edit: Replace, site: Site) -> Replace:
+        donor: Any = edit.value
+        if donor.tokens.ids.shape[1] != self.tokens.ids.shape[1]:
+            raise InputError(
+                f"The donor run has {donor.tokens.ids.shape[1]} tokens and this one "
+                f"{self.tokens.ids.shape[1]}; patching goes position by position, so give prompts "
+                f"of equal length."
+            )
+        raw = site.kind == "head_out" and not edit.frozen
+        value = donor.head_write(site) if raw else donor[site]
+        kind = RawReplace if raw else Replace
+        return kind(site, value, positions=edit.positions, rows=edit.rows, frozen=edit.frozen)
+
+    def _edit_slice(self, edit: Edit, site: Site, where: Tensor) -> None:
+        layer, head = site.layer, site.head
+        if site.kind == "head_z":
+            module, start = self.parts.block(layer, self.parts.anatomy.o_proj), 0
+            taps = self.taps.into[module]
+        else:
+            module, span = self.parts.projection(site.kind, layer)
+            taps, start = self.taps.out_of[module], span.start
+        width = self.parts.d_head
+        columns = slice(start + head * width, start + (head + 1) * width)
+
+        def tap(x: Tensor) -> Tensor:
+            part = x[..., columns]
+            changed = x.clone()
+            changed[..., columns] = _where(where, edit.apply(part), part)
+            return changed
+
+        taps.append(tap)
+
+    def _edit_mid(self, edit: Edit, layer: int, where: Tensor) -> None:
+        key = ("resid_pre", layer)
+        self._tap("resid_pre", layer, lambda x: self.scratch.__setitem__(key, x))
+
+        def tap(attn_out: Tensor) -> Tensor:
+            mid = self.scratch[key] + attn_out
+            return attn_out + _where(where, edit.apply(mid) - mid, torch.zeros_like(mid))
+
+        self._tap("attn_out", layer, tap)
+
+    def _edit_head(self, edit: Edit, site: Site, where: Tensor) -> None:
+        layer, head = site.layer, site.head
+        w_o = self.parts.w_o(layer, self.adapter)[head]
+        post_norm = self.parts.post_norm(layer, "attn")
+        columns = slice(head * self.parts.d_head, (head + 1) * self.parts.d_head)
+        frozen = edit.frozen and post_norm is not None
+        z_key, o_key = ("head_z", layer), ("o_proj_out", layer)
+        raw, seen = (f"raw{head}", layer), (f"seen{head}", layer)
+
+        def contribution(o: Tensor) -> Tensor:
+            write = self.scratch[z_key][..., columns].float() @ w_o + self.deltas.get(raw, 0.0)
+            if post_norm is None or isinstance(edit, RawReplace):
+                return write
+            return post_norm.frozen(write, post_norm.scale(o)) + self.deltas.get(seen, 0.0)
+
+        def change(o: Tensor, key: Key) -> Tensor:
+            now = contribution(o)
+            delta = _where(where, edit.apply(now) - now, torch.zeros_like(now))
+            if post_norm is not None and not frozen and not isinstance(edit, RawReplace):
+                delta = delta / (post_norm.scale(o) * post_norm.gain)
+            self.deltas[key] = self.deltas.get(key, 0.0) + delta
+            return delta
+
+        self._tap("head_z", layer, lambda z: self.scratch.__setitem__(z_key, z))
+        if frozen:
+            self._tap("o_proj_out", layer, lambda o: self.scratch.__setitem__(o_key, o))
+            self._tap(
+                "attn_out", layer, lambda a: a + change(self.scratch[o_key], seen).to(a.dtype)
+            )
+        else:
+            self._tap("o_proj_out", layer, lambda o: o + change(o, raw).to(o.dtype))
+
+
+def _where(where: Tensor, changed: Tensor, x: Tensor) -> Tensor:
+    return torch.where(where.to(x.device), changed.to(x.dtype), x)
+
+
+def _pattern(output: Any) -> Tensor:
+    if not isinstance(output, tuple) or len(output) < 2 or output[1] is None:
+        raise SiteError("This model's attention returns no pattern; load it with eager attention.")
+    return output[1]

@@ -1,0 +1,106 @@
+"""What a model or adapter name means, before anything is loaded: a folder, a revision, a digest.
+
+`specimen:world` is the embedded model; a folder is read as it is; anything else is a hub id. The
+digest identifies the weights: of a local folder by the sha256 of its configuration and safetensors
+files, of a hub model by its commit.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from microtome.errors import AdapterError, ModelError, suggest
+
+SPECIMEN = "specimen:"
+_FILES = ("*.json", "*.safetensors", "tokenizer*", "*.model", "*.txt", "*.jinja")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where weights come from. `specimen` marks everything that is ours and tiny."""
+
+    name: str
+    path: Path
+    revision: str | None
+    digest: str
+    specimen: bool = False
+
+
+def model_source(name: str, *, weights: bool = True) -> Source:
+    """Resolve a model name; `weights=False` fetches only what identifies a hub model."""
+    if name.startswith(SPECIMEN):
+        return _specimen(name)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(f"{name} is a folder without config.json; give a saved model.")
+        return Source(name, folder, None, folder_digest(folder))
+    return _hub(name, weights)
+
+
+def adapter_source(name: str | Path, base: Source) -> Source:
+    """Resolve an adapter: one shipped with the specimen by its name, or a folder."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir() and base.specimen:
+        from microtome.specimens import world
+
+        shipped = world.adapters()
+        if str(name) in shipped:
+            folder = shipped[str(name)]
+            return Source(str(name), folder, None, folder_digest(folder), specimen=True)
+        raise AdapterError(
+            f"No adapter {str(name)!r}: {base.name} ships others and there is no such folder."
+            f"{suggest(str(name), shipped)}"
+        )
+    if not folder.is_dir():
+        raise AdapterError(f"No adapter at {name}: there is no such folder. Give one PEFT saved.")
+    if not (folder / "adapter_config.json").is_file():
+        inside = sorted(p.parent.name for p in folder.glob("*/adapter_config.json"))
+        hint = f" It holds the adapters {', '.join(inside)}." if inside else ""
+        raise AdapterError(f"The folder {name} holds no adapter_config.json.{hint}")
+    return Source(folder.name, folder, None, folder_digest(folder))
+
+
+def folder_digest(folder: Path) -> str:
+    """sha256 over the names and contents of a folder's configuration and weights."""
+    files = sorted({*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.model")})
+    return _digest(tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files))
+
+
+@lru_cache(maxsize=64)
+def _digest(files: Sequence[tuple[str, int, int]]) -> str:
+    total = hashlib.sha256()
+    for path, _, _ in files:
+        with Path(path).open("rb") as stream:
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
+        total.update(f"{Path(path).name}:{content}\n".encode())
+    return total.hexdigest()
+
+
+def _specimen(name: str) -> Source:
+    from microtome.specimens import world
+
+    known = {"specimen:world": world.folder}
+    if name not in known:
+        raise ModelError(f"No specimen {name!r}.{suggest(name, known)}")
+    folder = known[name]()
+    return Source(name, folder, None, folder_digest(folder), specimen=True)
+
+
+def _hub(name: str, weights: bool) -> Source:
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError
+
+    patterns = _FILES if weights else ("config.json",)
+    try:
+        path = Path(huggingface_hub.snapshot_download(name, allow_patterns=list(patterns)))
+    except (OSError, ValueError, HFValidationError) as error:
+        raise ModelError(
+            f"No model {name!r}: it is neither specimen:world nor a folder here, and the hub did "
+            f"not give it ({type(error).__name__}). Check the name, the network and your access."
+        ) from error
+    revision = path.name
+    digest = hashlib.sha256(f"{name}@{revision}".encode()).hexdigest()
+    return Source(name, path, revision, digest)
