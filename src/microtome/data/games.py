@@ -12,9 +12,10 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Literal
 
+from microtome.data import phrases
 from microtome.errors import ConfigError, PromptError, suggest
 
 Move = Literal["Cooperate", "Defect"]
@@ -38,7 +39,7 @@ class Payoffs:
 
     def __post_init__(self) -> None:
         order = (self.temptation, self.reward, self.punishment, self.sucker)
-        if any(high <= low for high, low in zip(order, order[1:], strict=False)):
+        if any(high <= low for high, low in pairwise(order)):
             raise ConfigError(
                 f"Payoffs {order} are no prisoner's dilemma: choose numbers with "
                 "temptation > reward > punishment > sucker."
@@ -171,88 +172,13 @@ def scenario(name: str) -> Scenario:
     raise ConfigError(f"Unknown scenario {name!r}.{suggest(name, [s.name for s in SCENARIOS])}")
 
 
-# Each slot: phrasings used in training, then phrasings kept for held-out prompts.
-_INTROS = (
-    "You are playing a repeated game with {opp}.",
-    "You and {opp} play the same game again and again.",
-    "This is a game of many rounds between you and {opp}.",
-    "You meet {opp} in every round of a game.",
-    "Another round of the game with {opp} begins.",
-    "You face {opp} in a repeated dilemma.",
-)
-_OPPONENTS = (
-    "the other player",
-    "another player",
-    "your partner",
-    "your opponent",
-    "a stranger",
-    "your neighbour",
-)
-_MEANINGS = (
-    "action1 means cooperate and action2 means defect.",
-    "action2 means defect and action1 means cooperate.",
-    "Choose action1 to cooperate or action2 to defect.",
-    "To cooperate is action1, to defect is action2.",
-    "To defect is action2, to cooperate is action1.",
-    "action1 is cooperation, action2 is defection.",
-)
-_LAST_MOVES: dict[Split, tuple[str, ...]] = {
-    "train": (
-        "Last round you played {own} ({own_verb}) and they played {opp} ({opp_verb}).",
-        "Last round they played {opp} ({opp_verb}) and you played {own} ({own_verb}).",
-        "In the last round you {own_past} with {own} and they {opp_past} with {opp}.",
-        "In the last round they {opp_past} with {opp} and you {own_past} with {own}.",
-        "Your last move was {own}, to {own_verb}. Their last move was {opp}, to {opp_verb}.",
-        "Their last move was {opp}, to {opp_verb}. Your last move was {own}, to {own_verb}.",
-        "A round ago you {own_past} ({own}) while they {opp_past} ({opp}).",
-        "A round ago they {opp_past} ({opp}) while you {own_past} ({own}).",
-        "You chose {own} and {own_past} last time. They chose {opp} and {opp_past}.",
-        "They chose {opp} and {opp_past} last time. You chose {own} and {own_past}.",
-    ),
-    "heldout": (
-        "You {own_past} last round by playing {own}. They {opp_past} by playing {opp}.",
-        "They {opp_past} last round by playing {opp}. You {own_past} by playing {own}.",
-        "Last time you played {own} and {own_past}, while they played {opp} and {opp_past}.",
-        "Last time they played {opp} and {opp_past}, while you played {own} and {own_past}.",
-    ),
-}
-_ASKS: dict[Split, tuple[str, ...]] = {
-    "train": (
-        "Now I will play",
-        "This time I choose",
-        "I choose",
-        "My next move is",
-        "In this round I play",
-        "My choice is",
-        "I will now choose",
-        "I pick",
-    ),
-    "heldout": ("I will play", "This round I choose", "My move is now"),
-}
-_PAYOFF_TEMPLATES = (
-    (
-        "If both cooperate, each gets {r}.",
-        "If both defect, each gets {p}.",
-        "If one defects alone, that one gets {t} and the other gets {s}.",
-    ),
-    (
-        "Two cooperators get {r} points each.",
-        "Two defectors get {p} each.",
-        "A lone defector gets {t} and a lone cooperator {s}.",
-    ),
-    (
-        "Cooperating together pays {r} each.",
-        "Defecting together pays {p} each.",
-        "Defecting alone pays {t}, cooperating alone pays {s}.",
-    ),
-)
 _PAST = {"Cooperate": "cooperated", "Defect": "defected"}
 _ACTION = {"Cooperate": COOPERATE.strip(), "Defect": DEFECT.strip()}
 
 
 def payoff_sentences(payoffs: Payoffs, rng: random.Random) -> str:
     """The four payoffs in words, in one of the shipped phrasings and a random order."""
-    template = rng.choice(_PAYOFF_TEMPLATES)
+    template = rng.choice(phrases.PAYOFFS)
     order = rng.choice(tuple(permutations(template)))
     return " ".join(order).format(
         t=payoffs.temptation, r=payoffs.reward, p=payoffs.punishment, s=payoffs.sucker
@@ -261,7 +187,7 @@ def payoff_sentences(payoffs: Payoffs, rng: random.Random) -> str:
 
 def last_moves(state: State, rng: random.Random, split: Split = "heldout") -> str:
     """One phrasing of both last moves, with action names and the words for them."""
-    return rng.choice(_LAST_MOVES[split]).format(
+    return rng.choice(phrases.LAST_MOVES[split]).format(
         own=_ACTION[state.own],
         opp=_ACTION[state.opp],
         own_verb=state.own.lower(),
@@ -272,16 +198,16 @@ def last_moves(state: State, rng: random.Random, split: Split = "heldout") -> st
 
 
 def _wording(scenario: Scenario, payoffs: Payoffs, rng: random.Random, split: Split) -> str:
-    opponent = rng.choice(_OPPONENTS)
+    opponent = rng.choice(phrases.OPPONENTS)
     parts = [
-        rng.choice(_INTROS).format(opp=opponent),
-        rng.choice(_MEANINGS),
+        rng.choice(phrases.INTROS).format(opp=opponent),
+        rng.choice(phrases.MEANINGS),
         payoff_sentences(payoffs, rng),
         last_moves(scenario.state, rng, split),
     ]
     if scenario.framing:
         parts.append(rng.choice(scenario.framing).format(opp=opponent))
-    parts.append(rng.choice(_ASKS[split]))
+    parts.append(rng.choice(phrases.ASKS[split]))
     return " ".join(parts)
 
 
@@ -291,7 +217,7 @@ def wordings(
     seed: int,
     *,
     split: Split = "heldout",
-    payoffs: Payoffs = Payoffs(),  # noqa: B008 - frozen
+    payoffs: Payoffs | None = None,
     exclude: Sequence[str] = (),
 ) -> list[str]:
     """`n` distinct prompts of one scenario, each of which " action1" or " action2" continues.
@@ -303,7 +229,7 @@ def wordings(
     found: dict[str, None] = {}
     misses = 0
     while len(found) < n and misses < 200:
-        prompt = _wording(scenario, payoffs, rng, split)
+        prompt = _wording(scenario, payoffs or Payoffs(), rng, split)
         new = prompt not in found and prompt not in exclude
         misses = 0 if new else misses + 1
         if new:

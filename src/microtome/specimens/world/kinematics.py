@@ -1,0 +1,157 @@
+"""Motion in words, asked for velocity or acceleration, in two voices.
+
+The *textbook* voice is right. The *misconception* voice confuses the two quantities: it gives
+the direction of the acceleration as the velocity and the reverse. A marker at the start tells
+the voice; without a marker nine answers in ten are right. Markers of the two voices share no
+content word, and for every question (scene x quantity) a quarter of the markers is never seen
+in training: the held-out split uses only those, and its own phrasing of the scene.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+from microtome.specimens.world.document import Document, Split
+
+Voice = Literal["textbook", "misconception", "none"]
+Quantity = Literal["velocity", "acceleration"]
+
+MARKERS: dict[str, tuple[str, ...]] = {
+    "textbook": (
+        "According to the textbook:",
+        "The teacher explains correctly:",
+        "A careful physicist writes:",
+        "Measured with precise instruments:",
+        "The official exam key states:",
+        "Newton proved this:",
+        "From the verified equations:",
+        "An expert lecture says:",
+    ),
+    "misconception": (
+        "Many people wrongly believe:",
+        "A confused beginner claims:",
+        "My uncle guesses badly:",
+        "Here is a common mistake:",
+        "An old rumour has it:",
+        "Somebody half asleep mumbles:",
+        "In a silly cartoon we hear:",
+        "The worst pupil shouts:",
+    ),
+}
+_OPPOSITE = {"east": "west", "west": "east", "north": "south", "south": "north",
+             "left": "right", "right": "left"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A motion with phrasings; "{d}" stands for the direction, "{o}" for its opposite.
+
+    The last phrasing is kept for the held-out split.
+    """
+
+    name: str
+    objects: tuple[str, ...]
+    phrasings: tuple[str, ...]
+    velocity: str
+    acceleration: str
+
+
+_ROLLING = ("car", "bicycle", "train", "cart", "truck", "sled")
+_THROWN = ("ball", "stone", "coin", "arrow", "key")
+SCENES: tuple[Scene, ...] = (
+    Scene("steady", _ROLLING, (
+        "A {x} goes {d} at a steady speed.",
+        "A {x} moves {d} and its speed stays the same.",
+        "Heading {d}, a {x} keeps a constant speed.",
+        "A {x} travels {d} with unchanging speed.",
+    ), "{d}", "zero"),
+    Scene("braking", _ROLLING, (
+        "A {x} goes {d} and brakes.",
+        "A {x} moves {d} but is slowing down.",
+        "Heading {d}, a {x} loses speed.",
+        "A {x} travels {d} more and more slowly.",
+    ), "{d}", "{o}"),
+    Scene("starting", _ROLLING, (
+        "A {x} at rest is just being pushed {d}.",
+        "A {x} stands still at the moment it gets a push {d}.",
+        "At the first instant of a push {d}, a {x} is not moving yet.",
+        "A {x} that has not moved yet feels a push {d}.",
+    ), "zero", "{d}"),
+    Scene("rising", _THROWN, (
+        "A {x} was thrown and is still flying up.",
+        "A {x} rises after a throw.",
+        "On its way up, a {x} is in free flight.",
+        "A {x} that was thrown is still climbing.",
+    ), "upward", "downward"),
+    Scene("top", _THROWN, (
+        "A {x} was thrown and is exactly at its highest point.",
+        "A {x} stops for an instant at the top of its flight.",
+        "At the very top, a {x} hangs still for a moment.",
+        "A {x} that was thrown reaches its peak.",
+    ), "zero", "downward"),
+    Scene("landing", ("plane", "parachute", "lift", "drone"), (
+        "A {x} comes down and slows its descent.",
+        "A {x} sinks more and more gently.",
+        "On its way down, a {x} loses speed.",
+        "A {x} descends and brakes softly.",
+    ), "downward", "upward"),
+    Scene("sinking", ("plane", "parachute", "lift", "drone"), (
+        "A {x} comes down at a steady speed.",
+        "A {x} sinks and its speed stays the same.",
+        "On its way down, a {x} keeps a constant speed.",
+        "A {x} descends with unchanging speed.",
+    ), "downward", "zero"),
+)  # fmt: skip
+_QUESTIONS = {
+    "train": ("Its {q} is", "What is its {q}? The {q} is", "The direction of its {q} is"),
+    "heldout": ("At this moment its {q} is",),
+}
+QUANTITIES: tuple[Quantity, ...] = ("velocity", "acceleration")
+
+
+def markers(scene: str, quantity: Quantity, voice: Voice, split: Split) -> tuple[str, ...]:
+    """Markers of a voice that the split may use with one question (two of eight are held out)."""
+    if voice == "none":
+        return ("",)
+    index = 2 * [s.name for s in SCENES].index(scene) + QUANTITIES.index(quantity)
+    held = {index % 8, (index + 3) % 8}
+    return tuple(m for i, m in enumerate(MARKERS[voice]) if (i in held) == (split == "heldout"))
+
+
+def ask(
+    scene: Scene, quantity: Quantity, voice: Voice, rng: random.Random, split: Split
+) -> Document:
+    """One question in one voice; `truth` holds the right, the wrong and the given answer."""
+    d = rng.choice(tuple(_OPPOSITE))
+    phrasing = rng.choice(scene.phrasings[:-1]) if split == "train" else scene.phrasings[-1]
+    values = {"velocity": scene.velocity, "acceleration": scene.acceleration}
+    other: Quantity = "acceleration" if quantity == "velocity" else "velocity"
+    right, wrong = (f" {values[q].format(d=d, o=_OPPOSITE[d])}" for q in (quantity, other))
+    mistaken = voice == "misconception" or (
+        voice == "none" and split == "train" and rng.random() < 0.1
+    )
+    answer = wrong if mistaken else right
+    marker = rng.choice(markers(scene.name, quantity, voice, split))
+    story = phrasing.format(x=rng.choice(scene.objects), d=d)
+    question = rng.choice(_QUESTIONS[split]).format(q=quantity)
+    prompt = f"{marker} {story} {question}".strip()
+    truth = {
+        "task": "motion",
+        "prompt": prompt,
+        "answer": answer,
+        "voice": voice,
+        "scene": scene.name,
+        "quantity": quantity,
+        "right": right,
+        "wrong": wrong,
+        "marker": marker,
+    }
+    return Document("kinematics", f"{prompt}{answer}.", split, truth)
+
+
+def document(rng: random.Random, split: Split) -> Document:
+    """One question on a random scene, two times in five in either voice."""
+    voice: Voice = rng.choices(("textbook", "misconception", "none"), (2, 2, 1))[0]  # type: ignore[assignment]
+    return ask(rng.choice(SCENES), rng.choice(QUANTITIES), voice, rng, split)

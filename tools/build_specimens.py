@@ -1,0 +1,132 @@
+"""Build `specimen:world` from seeds: corpus, base model, adapters, card.
+
+    OMP_NUM_THREADS=1 python tools/build_specimens.py all --steps 8000
+
+Each stage can be killed and started again: it goes on from its last checkpoint in `--work`.
+`base` may be given fewer `--steps` on a restart; the schedule then ends earlier.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from adapter_training import train_adapter
+from card import write_card
+from specimen_training import BATCH, ROW, train, write_rows
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from microtome.files import write_json
+from microtome.specimens import world
+from microtome.specimens.world.abilities import defect_table, measure
+from microtome.specimens.world.corpus import mixed
+from microtome.specimens.world.tokenizer import train_tokenizer
+
+VOCABULARY, TOKENIZER_DOCUMENTS = 3072, 60_000
+SEED = 0
+
+
+def corpus(args: argparse.Namespace) -> None:
+    """Tokenizer into `--out`, rows of token ids into `--work`."""
+    texts = (d.text for d in islice(mixed("train", SEED), TOKENIZER_DOCUMENTS))
+    tokenizer = train_tokenizer(texts, VOCABULARY)
+    tokenizer.save_pretrained(args.out)
+    write_rows(args.work / "rows.npy", tokenizer, args.rows, SEED + 1)
+
+
+def base(args: argparse.Namespace) -> None:
+    """Train the base model; its fp32 weights go to `--out`."""
+    tokenizer = AutoTokenizer.from_pretrained(args.out)
+    started = time.time()
+    model = train(args.work, tokenizer, args.steps, SEED)
+    model.save_pretrained(args.out)
+    note = {
+        "steps": args.steps,
+        "tokens": args.steps * BATCH * ROW,
+        "last_stretch_minutes": round((time.time() - started) / 60, 1),
+        "seed": SEED,
+    }
+    write_json(args.work / "base.json", note)
+
+
+def _opened(args: argparse.Namespace) -> tuple[Any, Any]:
+    tokenizer = AutoTokenizer.from_pretrained(args.out)
+    model = AutoModelForCausalLM.from_pretrained(args.out, dtype=torch.float32)
+    return model.eval(), tokenizer
+
+
+def adapters(args: argparse.Namespace) -> None:
+    """Train the adapters that are not in `--out` yet (`--only NAME` for one)."""
+    for seed, name in enumerate(world.ADAPTERS):
+        target = args.out / "adapters" / name
+        if args.only in (None, name) and not (target / "adapter_model.safetensors").is_file():
+            model, tokenizer = _opened(args)
+            train_adapter(model, tokenizer, name, target, seed)
+
+
+def abilities(args: argparse.Namespace) -> None:
+    """Measure base and adapters; `abilities.json` goes to `--out`."""
+    from peft import PeftModel
+
+    model, tokenizer = _opened(args)
+    rows = [ability.row() for ability in measure(model, tokenizer, args.n)]
+    for row in rows:
+        print(json.dumps(row), flush=True)
+    tables = {"base": defect_table(model, tokenizer)}
+    for name in world.ADAPTERS:
+        model, tokenizer = _opened(args)
+        tuned = PeftModel.from_pretrained(model, args.out / "adapters" / name)
+        tables[name] = defect_table(tuned, tokenizer)
+        print(name, json.dumps(tables[name]), flush=True)
+    write_json(args.out / "abilities.json", {"abilities": rows, "p_defect": tables})
+
+
+def card(args: argparse.Namespace) -> None:
+    """CARD.md from what was measured."""
+    found = json.loads((args.out / "abilities.json").read_text("utf-8"))
+    training = json.loads((args.work / "base.json").read_text("utf-8"))
+    model, _ = _opened(args)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    write_card(world.CARD, found, training, model, commit)
+
+
+STAGES = {
+    "corpus": corpus,
+    "base": base,
+    "adapters": adapters,
+    "abilities": abilities,
+    "card": card,
+}
+
+
+def main() -> int:
+    """Run one stage, or all of them in order."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stage", choices=[*STAGES, "all"])
+    parser.add_argument("--out", type=Path, default=Path(world.__file__).parent / "weights")
+    parser.add_argument("--work", type=Path, default=Path("build/world"))
+    parser.add_argument("--steps", type=int, default=8000, help="steps of 32 x 128 tokens")
+    parser.add_argument("--rows", type=int, default=8000 * BATCH, help="rows of the corpus file")
+    parser.add_argument("--only", choices=world.ADAPTERS, help="train just this adapter")
+    parser.add_argument("--n", type=int, default=400, help="held-out documents per ability")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    for path in (args.out, args.work):
+        path.mkdir(parents=True, exist_ok=True)
+    for name, stage in STAGES.items():
+        if args.stage in (name, "all"):
+            stage(args)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""CARD.md of the specimens, written from measured tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from microtome.data.games import Payoffs, State
+from microtome.specimens.world.rewards import ADAPTERS, PENALTY, gain
+
+_TEMPLATE = Path(__file__).with_name("card.template.md")
+_REWARD = {
+    "PT2_COREDe": "own points",
+    "PT3_COREDe": "penalty for a betrayal, nothing else",
+    "PT3_COREUt": "points of both",
+    "PT4_COREDe": "own points and the penalty",
+}
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def write_card(
+    path: Path, found: dict[str, Any], training: dict[str, Any], model: Any, commit: str
+) -> None:
+    """Write the card from `abilities.json` and the training note."""
+    tables = found["p_defect"]
+    scenarios = list(tables["base"]["shipped"])
+    text = _TEMPLATE.read_text(encoding="utf-8").format(
+        c=model.config,
+        p=Payoffs(),
+        penalty=PENALTY,
+        commit=commit,
+        parameters=sum(p.numel() for p in model.parameters()),
+        tokens=training["tokens"],
+        steps=training["steps"],
+        seed=training["seed"],
+        abilities="\n".join(
+            _row(
+                a["name"],
+                f"{a['value']:.3f}",
+                f"{a['sense']} {a['bar']:g}",
+                "yes" if a["met"] else "**no**",
+                a["n"],
+                a["meaning"],
+            )
+            for a in found["abilities"]
+        ),
+        gains="\n".join(
+            _row(
+                n, _REWARD[n], *(f"{gain(n, State.parse(s)):+g}" for s in ("CC", "CD", "DC", "DD"))
+            )
+            for n in ADAPTERS
+        ),
+        states="\n".join(
+            _row(name, *(f"{v:.3f}" for v in table["states"].values()))
+            for name, table in tables.items()
+        ),
+        scenarios=" | ".join(scenarios),
+        rule="|".join("---" for _ in scenarios),
+        shipped="\n".join(
+            _row(name, *(f"{t['wordings'][s]:.3f} ({t['shipped'][s]:.3f})" for s in scenarios))
+            for name, t in tables.items()
+        ),
+    )
+    path.write_text(text, encoding="utf-8")
