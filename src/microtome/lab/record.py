@@ -1,0 +1,77 @@
+"""A finished run as a value: its manifest, findings and tables, read from disk and checked."""
+
+import html
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microtome import files
+from microtome.errors import RunError, suggest
+from microtome.lab import tables
+from microtome.lab.manifest import Manifest
+from microtome.lab.store import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FINDINGS = "findings.json"
+
+
+def findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
+    """What all finished steps found, with their audits and the files they wrote."""
+    steps = [
+        files.read_json(folder.step(name))
+        for name, record in manifest.steps.items()
+        if record.status == "finished"
+    ]
+    return {
+        "study": manifest.study,
+        "run": folder.path.name,
+        "dry_run": manifest.dry_run,
+        "failed_audits": sum(not a["passed"] for step in steps for a in step["audits"]),
+        "steps": steps,
+    }
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run folder, read."""
+
+    path: Path
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where each thing lies."""
+        return RunFolder(self.path)
+
+    @property
+    def manifest(self) -> Manifest:
+        """Status, parameters, provenance, hashes."""
+        return self.folder.manifest()
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """Every finding with its step, value, interval, n and control."""
+        return [{"step": s["step"], **f} for s in self._steps() for f in s["findings"]]
+
+    @property
+    def audits(self) -> list[dict[str, Any]]:
+        """Every audit with its step, worst value and bound."""
+        return [{"step": s["step"], **a} for s in self._steps() for a in s["audits"]]
+
+    def _steps(self) -> list[dict[str, Any]]:
+        steps: list[dict[str, Any]] = files.read_json(self.path / FINDINGS)["steps"]
+        return steps
+
+    def table(self, name: str) -> "pd.DataFrame":
+        """A table of the run by name; RunError when it is unknown or damaged."""
+        stem = f"tables/{files.safe_name(name)}.parquet"
+        artifacts = self.manifest.artifacts
+        if stem not in artifacts:
+            names = [Path(a).stem for a in artifacts if a.endswith(".parquet")]
+            raise RunError(f"The run {self.path} has no table {name!r}.{suggest(name, names)}")
+        return tables.read_parquet(self.path / stem, artifacts[stem].sha256).to_pandas()
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<li>{html.escape(f['text'])}</li>" for f in self.findings)
+        return f"<p><b>{html.escape(self.folder.id)}</b></p><ul>{rows}</ul>"

@@ -1,0 +1,158 @@
+"""The report: one HTML file with all of a run, to be opened from disk and handed on.
+
+Built from the run folder alone, so it needs neither model nor study. Every text is escaped, and a
+content-security policy lets only the two scripts run whose hashes it names: plotly's, taken from
+its Python package, and `report.js`. Nothing is fetched.
+"""
+
+import base64
+import hashlib
+import json
+import math
+import shlex
+from functools import cache
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from microtome import files
+from microtome.lab import tables
+from microtome.lab.manifest import Manifest
+from microtome.lab.store import RunFolder
+
+_SHOWN_ROWS = 20
+_NUMBER = "{:.4g}"
+
+
+def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> bytes:
+    """The report's bytes; `found` is the content of `findings.json`."""
+    steps = [_step(folder, manifest, step) for step in found["steps"]]
+    figures = any(step["figures"] for step in steps)
+    plotly, js = (_plotly() if figures else ""), _web("report.js")
+    provenance = manifest.provenance
+    text = _template("report.html.j2").render(
+        policy=policy([plotly, js] if figures else []),
+        css=Markup(_web("report.css")),
+        plotly=Markup(plotly),
+        js=Markup(js),
+        study=manifest.study,
+        run=folder.path.name,
+        model=manifest.configuration.get("model", ""),
+        dry_run=manifest.dry_run,
+        specimen=bool(provenance.get("specimen")),
+        stand_in=provenance.get("stand_in", ""),
+        failed_audits=found["failed_audits"],
+        unfinished={
+            n: r for n, r in manifest.steps.items() if r.status in ("failed", "interrupted")
+        },
+        warnings=manifest.warnings,
+        steps=steps,
+        command=shlex.join(manifest.command),
+        seed=manifest.seed,
+        configuration=_pretty(manifest.configuration),
+        provenance=_pretty(provenance),
+        versions=manifest.versions,
+    )
+    return text.encode("utf-8", "backslashreplace")
+
+
+def policy(scripts: list[str]) -> str:
+    """A content-security policy under which these scripts run and nothing else does."""
+    hashes = " ".join(f"'sha256-{_hash(script)}'" for script in scripts) or "'none'"
+    # Plotly sets style attributes and a style sheet of its own; its pictures are data and blobs.
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _step(folder: RunFolder, manifest: Manifest, step: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **step,
+        "failed": any(not audit["passed"] for audit in step["audits"]),
+        "findings": [{**f, "number": _interval(f)} for f in step["findings"]],
+        "figures": [_figure(folder, figure) for figure in step["figures"]],
+        "shown": [_table(folder, manifest, table) for table in step["tables"]],
+        "other": [link for o in (*step["data"], *step["arrays"]) for link in _links(o["files"])],
+    }
+
+
+def _interval(finding: dict[str, Any]) -> str:
+    """`0.62 logit [0.41, 0.80] · n = 15 · control: shuffled labels`."""
+    parts = []
+    if finding["value"] is not None:
+        unit = f" {finding['unit']}" if finding["unit"] else ""
+        between = ""
+        if finding["low"] is not None and finding["high"] is not None:
+            between = f" [{_number(finding['low'])}, {_number(finding['high'])}]"
+        parts.append(f"{_number(finding['value'])}{unit}{between}")
+    if finding["n"] is not None:
+        parts.append(f"n = {finding['n']}")
+    if finding["control"]:
+        parts.append(f"control: {finding['control']}")
+    return " · ".join(parts)
+
+
+def _figure(folder: RunFolder, figure: dict[str, Any]) -> dict[str, Any]:
+    name = next(name for name in figure["files"] if name.endswith(".plotly.json"))
+    content = files.inside(folder.path, name).read_text(encoding="ascii")
+    # Inside a script element only `<` could end it; JSON may write it as an escape.
+    safe = content.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return {
+        **figure,
+        "id": f"figure-{files.sha256(name.encode())[:12]}",
+        "json": Markup(safe),
+        "links": _links(figure["files"]),
+    }
+
+
+def _table(folder: RunFolder, manifest: Manifest, table: dict[str, Any]) -> dict[str, Any]:
+    name = table["files"][0]
+    content = tables.read_parquet(files.inside(folder.path, name), manifest.artifacts[name].sha256)
+    first = content.slice(0, _SHOWN_ROWS)
+    rows = list(zip(*(column.to_pylist() for column in first.columns), strict=True))
+    return {**table, "columns": first.column_names, "first": rows, "links": _links(table["files"])}
+
+
+def _links(names: list[str]) -> list[dict[str, str]]:
+    return [
+        {"href": quote(name), "kind": name.rsplit(".", 1)[-1].upper()}
+        for name in names
+        if not name.endswith(".plotly.json")
+    ]
+
+
+def _number(value: Any) -> str:
+    """Four digits of a float; everything else as it is."""
+    if isinstance(value, float):
+        return _NUMBER.format(value) if math.isfinite(value) else str(value)
+    return "" if value is None else str(value)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@cache
+def _plotly() -> str:
+    return resources.files("plotly").joinpath("package_data/plotly.min.js").read_text("utf-8")
+
+
+@cache
+def _web(name: str) -> str:
+    return resources.files("microtome.lab").joinpath("web", name).read_text("utf-8")
+
+
+def _template(name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = _number
+    return environment.from_string(_web(name))

@@ -1,0 +1,70 @@
+"""What a person at the terminal sees: progress with time left, warnings, plain lines in a log."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from microtome.audit import Audit
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Writes to stderr; a bar on a terminal, one line per step elsewhere."""
+
+    console: Console = field(default_factory=lambda: Console(stderr=True, soft_wrap=True))
+
+    def say(self, text: str) -> None:
+        """One plain line."""
+        self.console.print(escape(text), highlight=False)
+
+    def warn(self, text: str) -> None:
+        """One line that stands out."""
+        self.console.print(f"[bold yellow]warning:[/] {escape(text)}", highlight=False)
+
+    def failed(self, step: str, audits: Iterable[Mapping[str, Any]]) -> None:
+        """Every audit that failed, loudly."""
+        for row in audits:
+            where = f"in {row['failed']} of {row['units']} units"
+            text = escape(f"{step}: {Audit.from_row(row)}, {where}. {row['note']}".rstrip())
+            self.console.print(f"[bold red]audit failed[/] {text}", highlight=False)
+
+    @contextmanager
+    def progress(self, step: str, total: int, done: int) -> "Iterator[Bar]":
+        """A bar over the units of a step; `done` of `total` are there already."""
+        there = f", {done} already there" if done else ""
+        if not self.console.is_terminal or total == done:
+            self.say(f"{step}: {total} units{there}")
+            yield Bar()
+            return
+        columns = (
+            TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            TextColumn("{task.fields[unit]}"),
+        )  # fmt: skip
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(escape(step), total=total, completed=done, unit="")
+            yield Bar(lambda unit: progress.update(task, advance=1, unit=escape(unit[:40])))
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Told of every unit that is done."""
+
+    advance: Callable[[str], object] = lambda unit: None
+
+
+def quiet() -> Terminal:
+    """A terminal that shows nothing."""
+    return Terminal(Console(quiet=True))
