@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from peft import PeftConfig, PeftModel
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from microtome.errors import AdapterError
@@ -36,13 +37,14 @@ class AdapterBank:
                 self._active = key
             else:
                 self._peft.load_adapter(str(folder), adapter_name=key)
-        except (ValueError, RuntimeError, KeyError) as error:
+        except (ValueError, RuntimeError, KeyError, SafetensorError) as error:
             reason = str(error).strip().splitlines()[0]
             raise AdapterError(
                 f"The adapter in {folder} does not fit the base model: {reason} "
                 f"Use an adapter trained on this architecture."
             ) from error
         self._peft.eval()
+        self._demand_complete(folder, key)
         return key
 
     def activate(self, key: str | None) -> None:
@@ -64,6 +66,17 @@ class AdapterBank:
         if key is not None and key in getattr(module, "lora_A", {}):
             weight = weight + module.get_delta_weight(key).detach().float()
         return weight
+
+    def _demand_complete(self, folder: Path, key: str) -> None:
+        """Every LoRA module got its weights from the file, and every weight its module."""
+        with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
+            stored = sum(".lora_A." in name for name in file.keys())  # noqa: SIM118
+        placed = sum(key in getattr(module, "lora_A", {}) for module in self.hf.modules())
+        if stored != placed or stored == 0:
+            raise AdapterError(
+                f"The adapter in {folder} does not fit the base model: it holds {stored} LoRA "
+                f"modules and the model took {placed}. Use an adapter trained on this architecture."
+            )
 
     def bias(self, module: nn.Module) -> Tensor | None:
         bias = getattr(getattr(module, "base_layer", module), "bias", None)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from microtome.errors import ConfigError, ModelError
 from microtome.model.adapters import AdapterBank, merged
@@ -85,14 +87,25 @@ def _config(source: Source, trust: bool) -> Any:
 
 
 def _weights(source: Source, dtype: torch.dtype, trust: bool) -> Any:
+    logging.disable_progress_bar()
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            source.path, dtype=dtype, trust_remote_code=trust, use_safetensors=True
+        hf, info = AutoModelForCausalLM.from_pretrained(
+            source.path,
+            dtype=dtype,
+            trust_remote_code=trust,
+            use_safetensors=True,
+            output_loading_info=True,
         )
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The weights of {source.name} cannot be loaded: {_first_line(error)}"
         ) from error
+    if absent := sorted(info["missing_keys"]):
+        raise ModelError(
+            f"The checkpoint {source.name} lacks {len(absent)} weights ({absent[0]}, ...), which "
+            f"would be random numbers; use a complete checkpoint."
+        )
+    return hf
 
 
 def _tokenizer(source: Source, trust: bool) -> Any:

@@ -1,0 +1,49 @@
+"""What every test shares: one thread, and real checkpoints of tiny random models on disk."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny random model of a family, saved once a session."""
+    from tests.model.families import save
+
+    root = tmp_path_factory.mktemp("checkpoints")
+
+    def of(family: str) -> Path:
+        folder = root / family
+        return folder if folder.is_dir() else save(family, folder)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def adapter(
+    checkpoint: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, int], Path]:
+    """The folder of a real LoRA adapter for a family, by seed."""
+    from tests.model.families import save_adapter
+
+    root = tmp_path_factory.mktemp("adapters")
+
+    def of(family: str, seed: int = 1) -> Path:
+        folder = root / f"{family}-{seed}"
+        return folder if folder.is_dir() else save_adapter(checkpoint(family), folder, seed)
+
+    return of
