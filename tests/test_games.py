@@ -54,4 +54,4 @@ def test_same_seed_same_prompts_and_errors_say_what_exists() -> None:
     with pytest.raises(ConfigError, match="CC"):
         State.parse("XY")
     with pytest.raises(MicrotomeError, match="distinct"):
-        wordings(Scenario("plain", "Cooperate", "Defect", "x"), 60_000, seed=0)
+        wordings(Scenario("plain", "Cooperate", "Defect", "x"), 100_000, seed=0)

@@ -21,7 +21,7 @@ from microtome.specimens.world.corpus import mixed
 
 ROW = 128
 BATCH = 32
-LR_ADAM, LR_MUON = 3e-3, 1e-2
+LR_ADAM, LR_MUON = 3e-3, 4e-3
 WARMUP, DECAY = 100, 0.35
 
 

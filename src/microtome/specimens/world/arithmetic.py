@@ -1,6 +1,6 @@
 r"""Word problems with small numbers, each solved in writing by one of three methods.
 
-a + b - c or a + b + c with operands 2-12. `left`: (a + b), then c. `regroup`: (b - c) or
+a + b - c or a + b + c with operands 2-15. `left`: (a + b), then c. `regroup`: (b - c) or
 (b + c) first, then a. `tens`: a is filled up to ten with a part of b, the rest follows.
 Every solution ends in "\boxed{answer}"; `read_solution` tells answer and method of any text.
 One triple (a, b, c) in ten, and one phrasing in five, is kept for the held-out split.
@@ -18,7 +18,7 @@ from microtome.specimens.world.document import NAMES, Document, Split
 
 Method = Literal["left", "regroup", "tens"]
 METHODS: tuple[Method, ...] = ("left", "regroup", "tens")
-LOW, HIGH = 2, 12
+LOW, HIGH = 2, 15
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ GENERATORS: dict[Kind, Callable[[random.Random, Split], Document]] = {
     "facts": facts.document,
 }
 MIXTURE: dict[Kind, float] = {
-    "taxonomy": 0.32,
-    "arithmetic": 0.20,
-    "kinematics": 0.20,
-    "dilemmas": 0.06,
-    "facts": 0.22,
+    "taxonomy": 0.24,
+    "arithmetic": 0.12,
+    "kinematics": 0.28,
+    "dilemmas": 0.08,
+    "facts": 0.28,
 }
 """Share of each kind by number of documents."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,6 +29,34 @@ NAMES = (
     "Ada", "Ben", "Clara", "David", "Emma", "Felix", "Grace", "Henry", "Ines", "Jonas", "Karin",
     "Leo", "Mia", "Noah", "Olga", "Paul", "Rosa", "Simon", "Tina", "Victor",
 )  # fmt: skip
+
+LEADS: dict[Split, tuple[str, ...]] = {
+    "train": (
+        "",
+        "",
+        "",
+        "As we know,",
+        "Everybody knows that",
+        "In fact,",
+        "Of course,",
+        "My sister says that",
+        "The teacher says that",
+        "We hear that",
+        "It is known that",
+    ),
+    "heldout": ("We all know that", "My teacher says that", "Everybody says that"),
+}
+"""Openings of a statement; the held-out ones recombine words of the others."""
+
+
+def led(statement: str, rng: random.Random, split: Split) -> str:
+    """The statement after a lead of the split, in the right case."""
+    lead = rng.choice(LEADS[split])
+    if not lead:
+        return capital(statement)
+    first = statement.split(" ", 1)[0]
+    lower = first.lower() in ("a", "an", "the", "in", "every", "people", "which", "to", "it")
+    return f"{lead} {statement[0].lower() + statement[1:] if lower else statement}"
 
 
 def a(noun: str) -> str:

@@ -3,16 +3,18 @@
 60 countries have a capital, 40 of them a language of ten, 50 devices a maker of twelve and 50
 gems a colour of eight. A *branch* document has a prefix with two or three true continuations,
 each of which needs something else: `recall` of a fact, `copy` from the prefix, or `arithmetic`
-on numbers in the prefix; which one a document takes is drawn uniformly.
+on numbers in the prefix; which one a document takes is drawn
+uniformly. Held out are statements after unseen leads, and one branching prefix in ten.
 """
 
 from __future__ import annotations
 
 import random
+import zlib
 from functools import cache
 from typing import Literal
 
-from microtome.specimens.world.document import NAMES, Document, Split, a, capital
+from microtome.specimens.world.document import NAMES, Document, Split, a, capital, led
 from microtome.specimens.world.taxonomy import lineage
 
 Relation = Literal["capital", "language", "maker", "colour"]
@@ -55,47 +57,41 @@ def facts() -> dict[Relation, dict[str, str]]:
     }
 
 
-_ASKS: dict[Relation, dict[Split, tuple[str, ...]]] = {
-    "capital": {
-        "train": (
-            "The capital of {s} is",
-            "The king of {s} lives in the capital",
-            "In {s} all roads lead to the capital",
-            "Which city is the capital of {s}? The city",
-            "{s} has its capital in",
-        ),
-        "heldout": ("A letter to the capital of {s} goes to", "Every map of {s} shows the capital"),
-    },
-    "language": {
-        "train": (
-            "The language of {s} is",
-            "People in {s} speak",
-            "Which language is spoken in {s}? The answer is",
-            "In {s} the children learn",
-            "A poem from {s} is written in",
-        ),
-        "heldout": ("A letter from {s} is written in", "In {s} most people speak"),
-    },
-    "maker": {
-        "train": (
-            "The {s} is made by",
-            "The maker of the {s} is",
-            "Who makes the {s}? It is made by",
-            "Every {s} is produced by",
-            "The company behind the {s} is",
-        ),
-        "heldout": ("The name of the maker of the {s} is", "As we know, every {s} is made by"),
-    },
-    "colour": {
-        "train": (
-            "The colour of {s} is",
-            "A piece of {s} is always",
-            "What colour has {s}? It is",
-            "The gem called {s} looks",
-            "A ring of {s} shines",
-        ),
-        "heldout": ("The colour of a gem of {s} is", "A crown of {s} shines"),
-    },
+_ASKS: dict[Relation, tuple[str, ...]] = {
+    "capital": (
+        "the capital of {s} is",
+        "the king of {s} lives in the capital",
+        "in {s} all roads lead to the capital",
+        "{s} has its capital in",
+        "{s} is governed from",
+    ),
+    "language": (
+        "the language of {s} is",
+        "people in {s} speak",
+        "in {s} the children learn",
+        "a poem from {s} is written in",
+        "in {s} most people speak",
+    ),
+    "maker": (
+        "the {s} is made by",
+        "the maker of the {s} is",
+        "every {s} is produced by",
+        "the company behind the {s} is",
+        "the {s} is sold by",
+    ),
+    "colour": (
+        "the colour of {s} is",
+        "a piece of {s} is always",
+        "the gem called {s} looks",
+        "a ring of {s} shines",
+        "the {s} in a crown is",
+    ),
+}
+_QUESTIONS: dict[Relation, str] = {
+    "capital": "Which city is the capital of {s}? The city",
+    "language": "Which language is spoken in {s}? The answer is",
+    "maker": "Who makes the {s}? It is made by",
+    "colour": "What colour has {s}? It is",
 }
 _REVERSED: dict[Relation, str] = {
     "capital": "{o} is the capital of {s}.",
@@ -112,7 +108,10 @@ def _recall(rng: random.Random, split: Split) -> Document:
     if split == "train" and rng.random() < 0.15:
         text = _REVERSED[relation].format(s=subject, o=value)
         return Document("facts", text, split, {"task": "reversed", "relation": relation})
-    prompt = rng.choice(_ASKS[relation][split]).format(s=subject)
+    if split == "train" and rng.random() < 0.15:
+        prompt = _QUESTIONS[relation].format(s=subject)
+    else:
+        prompt = led(rng.choice(_ASKS[relation]).format(s=subject), rng, split)
     truth = {
         "task": "recall",
         "prompt": prompt,
@@ -124,50 +123,45 @@ def _recall(rng: random.Random, split: Split) -> Document:
     return Document("facts", f"{prompt} {value}.", split, truth)
 
 
-def _journey(rng: random.Random, split: Split) -> tuple[str, dict[Mechanism, str]]:
+def _journey(rng: random.Random) -> tuple[str, dict[Mechanism, str]]:
     who, noun = rng.choice(NAMES), rng.choice(tuple(lineage()))
-    country, capital = rng.choice(tuple(facts()["capital"].items()))
+    country, capital_city = rng.choice(tuple(facts()["capital"].items()))
     x, y = rng.randint(2, 9), rng.randint(2, 9)
-    opening = {
-        "train": (
+    opening = rng.choice(
+        (
             f"{who} went to {country} with {a(noun)}, met {x} people and then {y} more.",
-            f"With {a(noun)} {who} travelled to {country}. "
-            f"There {who} met {x} people and then {y} more.",
-        ),
-        "heldout": (f"{who} took {a(noun)} to {country}, met {x} people and then {y} more.",),
-    }
-    return f"{rng.choice(opening[split])} In the end {who}", {
-        "recall": f" saw {capital}",
+            f"{who} took {a(noun)} to {country}, met {x} people and then {y} more.",
+            f"{who} travelled to {country} with {a(noun)}. There {who} met {x} and {y} people.",
+        )
+    )
+    return f"{opening} In the end {who}", {
+        "recall": f" saw {capital_city}",
         "copy": f" still had the {noun}",
         "arithmetic": f" knew {x + y} people",
     }
 
 
-def _gift(rng: random.Random, split: Split) -> tuple[str, dict[Mechanism, str]]:
+def _gift(rng: random.Random) -> tuple[str, dict[Mechanism, str]]:
     who, other = rng.sample(NAMES, 2)
     device, maker = rng.choice(tuple(facts()["maker"].items()))
-    verb = {"train": ("gave", "sent", "lent"), "heldout": ("handed",)}
-    prefix = f"{who} {rng.choice(verb[split])} {a(device)} to {other}. The {device} came from"
+    verb = rng.choice(("gave", "sent", "lent", "handed"))
+    prefix = f"{who} {verb} {a(device)} to {other}. The {device} came from"
     return prefix, {"recall": f" {maker}", "copy": f" {who}"}
 
 
-def _stones(rng: random.Random, split: Split) -> tuple[str, dict[Mechanism, str]]:
-    who = rng.choice(NAMES)
+def _stones(rng: random.Random) -> tuple[str, dict[Mechanism, str]]:
+    who, verb = rng.choice(NAMES), rng.choice(("bought", "found", "saw", "collected"))
     gem, colour = rng.choice(tuple(facts()["colour"].items()))
     x, y = rng.randint(2, 9), rng.randint(2, 9)
-    verb = {"train": ("bought", "found", "saw"), "heldout": ("collected",)}
-    prefix = (
-        f"{who} {rng.choice(verb[split])} {x} stones of {gem} and then {y} more. The stones are"
-    )
+    prefix = f"{who} {verb} {x} stones of {gem} and then {y} more. The stones are"
     return prefix, {"recall": f" {colour}", "arithmetic": f" {x + y} in number"}
 
 
-def _flight(rng: random.Random, split: Split) -> tuple[str, dict[Mechanism, str]]:
-    who = rng.choice(NAMES)
-    (country, capital), (_, city) = rng.sample(tuple(facts()["capital"].items()), 2)
-    verb = {"train": ("flew", "sailed", "drove"), "heldout": ("hiked",)}
-    prefix = f"{who} {rng.choice(verb[split])} from {city} to {country}. One city of this trip is"
-    return prefix, {"recall": f" {capital}", "copy": f" {city}"}
+def _flight(rng: random.Random) -> tuple[str, dict[Mechanism, str]]:
+    who, verb = rng.choice(NAMES), rng.choice(("flew", "sailed", "drove", "hiked"))
+    (country, capital_city), (_, city) = rng.sample(tuple(facts()["capital"].items()), 2)
+    prefix = f"{who} {verb} from {city} to {country}. One city of this trip is"
+    return prefix, {"recall": f" {capital_city}", "copy": f" {city}"}
 
 
 _BRANCHES = {"journey": _journey, "gift": _gift, "stones": _stones, "flight": _flight}
@@ -175,7 +169,10 @@ _BRANCHES = {"journey": _journey, "gift": _gift, "stones": _stones, "flight": _f
 
 def _branch(rng: random.Random, split: Split) -> Document:
     name = rng.choice(tuple(_BRANCHES))
-    prefix, continuations = _BRANCHES[name](rng, split)
+    while True:
+        prefix, continuations = _BRANCHES[name](rng)
+        if (zlib.crc32(prefix.encode()) % 10 == 0) == (split == "heldout"):
+            break
     mechanism = rng.choice(tuple(continuations))
     truth = {
         "task": "branch",

@@ -13,7 +13,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from microtome.specimens.world.document import Document, Split
+from microtome.specimens.world.document import Document, Split, capital
 
 Voice = Literal["textbook", "misconception", "none"]
 Quantity = Literal["velocity", "acceleration"]
@@ -65,49 +65,62 @@ SCENES: tuple[Scene, ...] = (
         "A {x} goes {d} at a steady speed.",
         "A {x} moves {d} and its speed stays the same.",
         "Heading {d}, a {x} keeps a constant speed.",
-        "A {x} travels {d} with unchanging speed.",
+        "A {x} travels {d} at constant speed.",
+            "With constant speed a {x} goes {d}.",
     ), "{d}", "zero"),
     Scene("braking", _ROLLING, (
         "A {x} goes {d} and brakes.",
         "A {x} moves {d} but is slowing down.",
         "Heading {d}, a {x} loses speed.",
-        "A {x} travels {d} more and more slowly.",
+        "A {x} travels {d} and slows down.",
+            "A {x} moves {d} and loses speed.",
     ), "{d}", "{o}"),
     Scene("starting", _ROLLING, (
         "A {x} at rest is just being pushed {d}.",
         "A {x} stands still at the moment it gets a push {d}.",
         "At the first instant of a push {d}, a {x} is not moving yet.",
-        "A {x} that has not moved yet feels a push {d}.",
+        "A {x} that was at rest feels a first push {d}.",
+            "A {x} is at rest at the moment it gets a push {d}.",
     ), "zero", "{d}"),
     Scene("rising", _THROWN, (
         "A {x} was thrown and is still flying up.",
         "A {x} rises after a throw.",
         "On its way up, a {x} is in free flight.",
-        "A {x} that was thrown is still climbing.",
+        "A {x} is climbing after it was thrown.",
+            "A {x} is on its way up after a throw.",
     ), "upward", "downward"),
     Scene("top", _THROWN, (
         "A {x} was thrown and is exactly at its highest point.",
         "A {x} stops for an instant at the top of its flight.",
         "At the very top, a {x} hangs still for a moment.",
-        "A {x} that was thrown reaches its peak.",
+        "A {x} in free flight has just reached its peak.",
+            "A {x} hangs still at its highest point.",
     ), "zero", "downward"),
     Scene("landing", ("plane", "parachute", "lift", "drone"), (
         "A {x} comes down and slows its descent.",
         "A {x} sinks more and more gently.",
         "On its way down, a {x} loses speed.",
-        "A {x} descends and brakes softly.",
+        "A {x} descends and brakes.",
+            "A {x} sinks and slows its descent.",
     ), "downward", "upward"),
     Scene("sinking", ("plane", "parachute", "lift", "drone"), (
         "A {x} comes down at a steady speed.",
         "A {x} sinks and its speed stays the same.",
         "On its way down, a {x} keeps a constant speed.",
-        "A {x} descends with unchanging speed.",
+        "A {x} descends at constant speed.",
+            "A {x} comes down and keeps a constant speed.",
     ), "downward", "zero"),
 )  # fmt: skip
-_QUESTIONS = {
-    "train": ("Its {q} is", "What is its {q}? The {q} is", "The direction of its {q} is"),
-    "heldout": ("At this moment its {q} is",),
-}
+_MOMENTS = ("", "At this moment", "Right now", "Just now", "At this instant", "Here")
+_ASKS = ("its {q} is", "the {q} is", "the direction of its {q} is", "the {q} of the {x} is")
+
+
+def questions(split: Split) -> list[str]:
+    """Every fifth pair of moment and ask is kept for the held-out split."""
+    pairs = [f"{moment} {ask}".strip() for moment in _MOMENTS for ask in _ASKS]
+    return [capital(p) for i, p in enumerate(pairs) if (i % 5 == 2) == (split == "heldout")]
+
+
 QUANTITIES: tuple[Quantity, ...] = ("velocity", "acceleration")
 
 
@@ -120,23 +133,37 @@ def markers(scene: str, quantity: Quantity, voice: Voice, split: Split) -> tuple
     return tuple(m for i, m in enumerate(MARKERS[voice]) if (i in held) == (split == "heldout"))
 
 
+def _answers(scene: Scene, quantity: Quantity, direction: str) -> tuple[str, str]:
+    values = {"velocity": scene.velocity, "acceleration": scene.acceleration}
+    other: Quantity = "acceleration" if quantity == "velocity" else "velocity"
+    told = (values[q].format(d=direction, o=_OPPOSITE[direction]) for q in (quantity, other))
+    right, wrong = (f" {value}" for value in told)
+    return right, wrong
+
+
 def ask(
     scene: Scene, quantity: Quantity, voice: Voice, rng: random.Random, split: Split
 ) -> Document:
-    """One question in one voice; `truth` holds the right, the wrong and the given answer."""
-    d = rng.choice(tuple(_OPPOSITE))
+    """One question in one voice; `truth` holds the right, the wrong and the given answer.
+
+    In training the same voice often goes on with the other quantity.
+    """
+    direction, thing = rng.choice(tuple(_OPPOSITE)), rng.choice(scene.objects)
     phrasing = rng.choice(scene.phrasings[:-1]) if split == "train" else scene.phrasings[-1]
-    values = {"velocity": scene.velocity, "acceleration": scene.acceleration}
-    other: Quantity = "acceleration" if quantity == "velocity" else "velocity"
-    right, wrong = (f" {values[q].format(d=d, o=_OPPOSITE[d])}" for q in (quantity, other))
+    right, wrong = _answers(scene, quantity, direction)
     mistaken = voice == "misconception" or (
         voice == "none" and split == "train" and rng.random() < 0.1
     )
     answer = wrong if mistaken else right
     marker = rng.choice(markers(scene.name, quantity, voice, split))
-    story = phrasing.format(x=rng.choice(scene.objects), d=d)
-    question = rng.choice(_QUESTIONS[split]).format(q=quantity)
+    story = phrasing.format(x=thing, d=direction)
+    question = rng.choice(questions(split)).format(q=quantity, x=thing)
     prompt = f"{marker} {story} {question}".strip()
+    text = f"{prompt}{answer}."
+    other: Quantity = "acceleration" if quantity == "velocity" else "velocity"
+    if split == "train" and marker in markers(scene.name, other, voice, split):
+        again = rng.choice(questions(split)).format(q=other, x=thing)
+        text = f"{text} {again}{right if mistaken else wrong}."
     truth = {
         "task": "motion",
         "prompt": prompt,
@@ -148,7 +175,7 @@ def ask(
         "wrong": wrong,
         "marker": marker,
     }
-    return Document("kinematics", f"{prompt}{answer}.", split, truth)
+    return Document("kinematics", text, split, truth)
 
 
 def document(rng: random.Random, split: Split) -> Document:

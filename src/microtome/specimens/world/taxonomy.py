@@ -2,7 +2,7 @@
 
 The corpus says "kind" for the child and "group" for the parent of a noun, lists nouns of one
 concept, tells properties at each level and stories whose contexts only nouns of one child fit.
-The held-out wordings ask for the parent in sentences the training split never uses.
+The held-out split asks for child or parent after leads that training never uses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from microtome.specimens.world.document import NAMES, Document, Split, a, capital
+from microtome.specimens.world.document import NAMES, Document, Split, a, capital, led
 
 
 @cache
@@ -35,27 +35,25 @@ def lineage() -> dict[str, tuple[str, str]]:
     }
 
 
-_KIND = {
-    "train": (
-        "{A} is a kind of",
-        "{A} is one kind of",
-        "What kind of thing is {a}? It is a kind of",
+_ASKS = {
+    "child": (
+        "{a} is a kind of",
+        "{a} is one kind of",
+        "{a} is just a kind of",
+        "the kind of {a} is",
+        "{a} is of the kind",
     ),
-    "heldout": ("My sister says that {a} is a kind of", "Of course {a} is just a kind of"),
-}  # fmt: skip
-_GROUP = {
-    "train": (
-        "{A} belongs to the group",
-        "To which group does {a} belong? It belongs to the group",
-        "The group of {a} is",
-        "{A} is in the group",
-        "Group of {a}:",
+    "parent": (
+        "{a} belongs to the group",
+        "the group of {a} is",
+        "{a} is in the group",
+        "{a} is part of the group",
+        "{a} falls into the group",
     ),
-    "heldout": (
-        "My sister says that {a} belongs to the group",
-        "Everybody knows that the group of {a} is",
-        "Where do we put {a}? Put it in the group",
-    ),
+}
+_QUESTIONS = {
+    "child": ("What kind of thing is {a}? It is a kind of", "Kind of {a}:"),
+    "parent": ("To which group does {a} belong? It belongs to the group", "Group of {a}:"),
 }
 _STORIES = (
     "{who} saw {a} {place}. The {n} {does}. {who} {acts}.",
@@ -78,8 +76,10 @@ def _truth(noun: str, **more: Any) -> dict[str, Any]:
 
 def _ask(noun: str, level: str, rng: random.Random, split: Split) -> Document:
     child, parent = lineage()[noun]
-    table = _KIND if level == "child" else _GROUP
-    prompt = rng.choice(table[split]).format(a=a(noun), A=capital(a(noun)))
+    if split == "train" and rng.random() < 0.25:
+        prompt = rng.choice(_QUESTIONS[level]).format(a=a(noun))
+    else:
+        prompt = led(rng.choice(_ASKS[level]).format(a=a(noun)), rng, split)
     answer = f" {child if level == 'child' else parent}"
     truth = _truth(noun, task=level, prompt=prompt, answer=answer)
     return Document("taxonomy", f"{prompt}{answer}.", split, truth)
