@@ -56,6 +56,7 @@ def _grid(figure: Grid) -> Dict:
     rows = math.ceil(len(panels) / columns)
     layout = _layout(max(panel.height for panel in panels) * 0.85 * rows + 40)
     layout["annotations"] = []
+    layout["margin"]["t"] = 64
     seen: set[str] = set()
     data: list[Dict] = []
     for i, panel in enumerate(panels):
@@ -98,7 +99,7 @@ def _heading(title: str, x: list[float], y: list[float]) -> Dict:
 def _layout(height: float) -> Dict:
     return {
         "height": round(height), "autosize": True, "hovermode": "closest", "dragmode": "zoom",
-        "margin": {"l": 60, "r": 20, "t": 30, "b": 50}, "barmode": "group",
+        "margin": {"l": 60, "r": 20, "t": 40, "b": 50}, "barmode": "group",
         "legend": {"orientation": "h", "yanchor": "top", "y": -0.18},
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
     }  # fmt: skip

@@ -33,9 +33,8 @@ def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> byte
     figures = any(step["figures"] for step in steps)
     plotly, js = (_plotly() if figures else ""), _web("report.js")
     provenance = manifest.provenance
-    text = _template("report.html.j2").render(
+    text = template("report.html.j2").render(
         policy=policy([plotly, js] if figures else []),
-        css=Markup(_web("report.css")),
         plotly=Markup(plotly),
         js=Markup(js),
         study=manifest.study,
@@ -150,9 +149,11 @@ def _web(name: str) -> str:
     return resources.files("microtome.lab").joinpath("web", name).read_text("utf-8")
 
 
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of `web/`, everything it is given escaped."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
+    environment.globals["web"] = lambda name: Markup(_web(name))
     return environment.from_string(_web(name))

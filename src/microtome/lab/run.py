@@ -53,7 +53,7 @@ def run(
                 work.step(step)
             order = [step.name for step in study.chain() if step.name in manifest.steps]
             manifest.steps = {name: manifest.steps[name] for name in order}
-            _conclude(folder, manifest)
+            conclude(folder, manifest)
     return Record(folder.path)
 
 
@@ -107,7 +107,7 @@ def _steps(
     return steps
 
 
-def _conclude(folder: RunFolder, manifest: Manifest) -> None:
+def conclude(folder: RunFolder, manifest: Manifest) -> None:
     """Write what covers the whole run: the findings and the report."""
     found = findings(folder, manifest)
     files.write_json(folder.path / FINDINGS, found)

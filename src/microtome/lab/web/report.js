@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const config = { responsive: true, displaylogo: false, showTips: false };
+  const buttons = ["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"];
+  const config = { responsive: true, displaylogo: false, showTips: false, modeBarButtons: [buttons] };
   const plots = [...document.querySelectorAll(".plot")];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
@@ -10,6 +11,7 @@
     const ink = printing ? "#000000" : css.getPropertyValue("--ink").trim();
     const line = printing ? "#bbbbbb" : css.getPropertyValue("--line").trim();
     const themed = { ...layout, font: { color: ink, family: "system-ui, DejaVu Sans, sans-serif", size: 12 } };
+    themed.modebar = { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink };
     for (const key of Object.keys(layout)) {
       if (/^[xy]axis/.test(key)) {
         themed[key] = { ...layout[key], gridcolor: line, zerolinecolor: ink, linecolor: line };

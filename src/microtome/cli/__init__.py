@@ -1,0 +1,138 @@
+"""The commands. Heavy imports stay inside them, so that `microtome --help` answers at once."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from microtome.errors import MicrotomeError
+
+OutputDir = Annotated[Path, typer.Option(help="Folder that holds the runs.")]
+RunName = Annotated[str, typer.Argument(help="A run: its folder, its id, or how its id begins.")]
+
+app = typer.Typer(
+    name="microtome",
+    help="Take a language model apart: run studies, keep what they find, look at it. "
+    "With --debug anywhere, errors show where in the code they arose.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+# `run` reads its own flags: they are the fields of the study, known once the study is named.
+@app.command(
+    context_settings={
+        "allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": [],
+    },
+)  # fmt: skip
+def run(context: typer.Context) -> None:
+    """Run a study; `microtome run STUDY --help` lists its fields."""
+    from microtome.cli import study
+
+    study.main(context.args)
+
+
+@app.command("list")
+def list_runs(output_dir: OutputDir = Path("runs")) -> None:
+    """List the runs of a folder."""
+    from microtome.cli import show
+
+    show.runs(output_dir)
+
+
+@app.command("show")
+def show_run(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
+    """Show what a run found, its audits, and how its steps stand."""
+    from microtome.cli import show
+
+    show.run(name, output_dir)
+
+
+@app.command()
+def report(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
+    """Write the report of a run anew from its files; needs no model."""
+    from microtome.cli import show
+
+    show.report(name, output_dir)
+
+
+@app.command()
+def verify(
+    name: RunName,
+    repair: Annotated[bool, typer.Option("--repair", help="Make anew what is damaged.")] = False,
+    output_dir: OutputDir = Path("runs"),
+) -> None:
+    """Hash every file of a run again and name those that are missing or damaged."""
+    from microtome.cli import show
+
+    show.verify(name, repair, output_dir)
+
+
+@app.command()
+def demo(output_dir: OutputDir = Path("runs")) -> None:
+    """Run every study on the embedded specimen and write a page with all reports."""
+    from microtome.cli import study
+
+    study.demo(output_dir)
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="Hub id, folder, specimen:world.")
+    ] = "",
+    adapter: Annotated[str, typer.Option(help="A LoRA adapter's name or folder.")] = "",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+) -> None:
+    """Check a model (do hooks fire, do parts sum?); without one, show device and versions."""
+    from microtome.cli import model
+
+    if name:
+        model.check(name, adapter or None, device, dtype)
+    else:
+        model.machine()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: a user's error is one sentence and exit code 2, a bug keeps its traceback."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    sys.exit(_call([argument for argument in given if argument != "--debug"], debug))
+
+
+def _call(arguments: list[str], debug: bool) -> int:
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        return int(app(arguments, standalone_mode=False) or 0)
+    except (MicrotomeError, OSError) as error:
+        if debug:
+            raise
+        print(f"microtome: {_sentence(error)}", file=sys.stderr)
+        return 2
+    except _USAGE as error:
+        print(f"microtome: {' '.join(error.format_message().split())}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("Interrupted; the same command goes on where it stopped.", file=sys.stderr)
+        return 130
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"The system refused: {error.strerror}{where}."
+    return str(error)
+
+
+def _terminated(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+# Typer carries its own copy of click in newer versions and uses the installed one in older.
+_USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")

@@ -1,0 +1,93 @@
+"""A command whose flags are the fields of a study.
+
+Values are handed on as text (a tuple as comma-separated text) and read by pydantic, so that a flag
+and a line of YAML are judged by the same rules.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from pydantic.fields import FieldInfo
+
+from microtome.lab.study import Study
+
+Go = Callable[[Path | None, bool, dict[str, Any]], None]
+
+
+def command(kind: type[Study], go: Go) -> Callable[..., Any]:
+    """A command line for `kind` that calls `go(config, dry_run, flags given)`."""
+    fields = kind.model_fields
+
+    def call(config: Path | None, dry_run: bool, **given: Any) -> None:
+        flags = {name: text for name, text in given.items() if text is not None}
+        go(config, dry_run, {name: _split(fields[name], text) for name, text in flags.items()})
+
+    parameters = [
+        _parameter("config", Path | None, None, "YAML file of fields; flags beat it.", "FILE"),
+        _parameter("dry_run", bool, False, "Two units per step on a stand-in, and the cost.", None),
+    ]
+    for name, field in fields.items():
+        text = " ".join((field.description or "").split())
+        help_text = f"{text} [default: {_default(field)}]"
+        of = bool | None if _is(field, bool) else str | None
+        parameters.append(_parameter(name, of, None, help_text, _metavar(field)))
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    call.__doc__ = kind.summary
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command(name=kind.name)(call)
+    return app
+
+
+def _parameter(
+    name: str, of: Any, default: Any, help_text: str, metavar: str | None
+) -> inspect.Parameter:
+    flag = f"--{name.replace('_', '-')}"
+    if of == bool | None:
+        flag = f"{flag}/--no-{name.replace('_', '-')}"
+    option = typer.Option(flag, help=help_text, metavar=metavar, show_default=False)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[of, option]
+    )
+
+
+def _types(field: FieldInfo) -> tuple[Any, ...]:
+    """The annotation, a union taken apart."""
+    kind = field.annotation
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return typing.get_args(kind)
+    return (kind,)
+
+
+def _is(field: FieldInfo, kind: type) -> bool:
+    return any(one is kind or typing.get_origin(one) is kind for one in _types(field))
+
+
+def _split(field: FieldInfo, value: Any) -> Any:
+    if isinstance(value, str) and (_is(field, tuple) or _is(field, list)):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _metavar(field: FieldInfo) -> str | None:
+    if _is(field, bool):
+        return None
+    for kind in _types(field):
+        if typing.get_origin(kind) is Literal:
+            return "|".join(str(value) for value in typing.get_args(kind))
+        if typing.get_origin(kind) in (tuple, list):
+            return "A,B,..."
+    name = getattr(_types(field)[0], "__name__", "value")
+    return "TEXT" if name == "str" else name.upper()
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, (tuple, list)):
+        return ",".join(str(one) for one in value) or "none"
+    return "none" if value in (None, "") else str(value)

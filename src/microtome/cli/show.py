@@ -1,0 +1,102 @@
+"""`microtome list`, `show`, `report` and `verify`: looking at runs without their model."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from microtome.errors import RunError
+from microtome.lab.listing import lines, write_index
+from microtome.lab.record import Record
+from microtome.lab.repair import repair as repair_run
+from microtome.lab.run import conclude
+from microtome.lab.store import find_run
+from microtome.lab.terminal import Terminal
+from microtome.lab.verify import verify as verify_run
+from microtome.studies import study_class
+
+
+def runs(output_dir: Path) -> None:
+    """A table of all runs."""
+    found = lines(output_dir)
+    if not found:
+        print(f"No runs in {output_dir}.")
+        return
+    names = ("model", "status", "started", "took", "findings", "audits")
+    table = Table(Column("run", no_wrap=True), *names, box=None)
+    for line in found:
+        dry = " (dry run)" if line.dry_run else ""
+        audits = f"{line.failed_audits} failed" if line.failed_audits else "passed"
+        table.add_row(
+            escape(line.id), escape(line.model), line.status + dry, line.started[:10],
+            f"{line.seconds:.0f} s", str(len(line.findings)), audits if not line.problem else "",
+        )  # fmt: skip
+    Console().print(table)
+    for line in found:
+        if line.problem:
+            Terminal().warn(line.problem)
+
+
+def run(name: str, output_dir: Path) -> None:
+    """What a run found."""
+    record = Record(find_run(name, output_dir).path)
+    manifest = record.manifest
+    dry = " — DRY RUN, its numbers mean nothing" if manifest.dry_run else ""
+    print(f"{record.folder.id}: {manifest.status}{dry}")
+    if manifest.error:
+        print(f"It stopped with: {manifest.error}")
+    for finding in record.findings:
+        print(f"- {finding['step']}: {finding['text']}")
+    console = Console()
+    console.print(_audits(record))
+    console.print(_steps(record))
+    print(f"Report: {record.folder.report}")
+
+
+def _audits(record: Record) -> Table:
+    table = Table("audit", "worst", "bound", "verdict", box=None)
+    for audit in record.audits:
+        verdict = "passed" if audit["passed"] else f"[bold red]FAILED in {audit['failed']}[/]"
+        value = "not a number" if audit["value"] is None else f"{audit['value']:.3g}"
+        bound = f"{audit['relation']} {audit['bound']:.3g}"
+        table.add_row(escape(f"{audit['step']}: {audit['name']}"), value, bound, verdict)
+    return table
+
+
+def _steps(record: Record) -> Table:
+    table = Table("step", "status", "units", "computed last", "seconds", box=None)
+    for name, step in record.manifest.steps.items():
+        units, computed = str(len(step.units)), str(step.computed)
+        table.add_row(escape(name), step.status, units, computed, f"{step.seconds:.1f}")
+    return table
+
+
+def report(name: str, output_dir: Path) -> None:
+    """Write a run's report, and the page of all runs, anew."""
+    folder = find_run(name, output_dir)
+    with folder.locked():
+        manifest = folder.manifest()
+        conclude(folder, manifest)
+        manifest.write(folder.path)
+    print(f"Report: {folder.report}")
+    print(f"All reports: {write_index(folder.path.parent.parent)}")
+
+
+def verify(name: str, repair: bool, output_dir: Path) -> None:
+    """Name what is damaged; with `repair`, make it anew."""
+    folder = find_run(name, output_dir)
+    found = verify_run(folder)
+    for problem in found.problems:
+        print(problem)
+    if found.sound:
+        print(f"{folder.id}: all {found.checked} files are what was written.")
+        return
+    if not repair:
+        count = len(found.problems)
+        raise RunError(f"{folder.id} has {count} problems; `microtome verify --repair` mends them.")
+    repair_run(folder, study_class, Terminal())
+    again = verify_run(folder)
+    if not again.sound:
+        raise RunError(f"{folder.id} could not be mended: {' '.join(again.problems)}")
+    print(f"{folder.id}: mended; all {again.checked} files are what was written.")

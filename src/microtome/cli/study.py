@@ -1,0 +1,82 @@
+"""`microtome run` and `microtome demo`: flags from a study's fields, then the loop."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from microtome.cli.flags import command
+from microtome.files import load_yaml
+from microtome.lab.config import configure
+from microtome.lab.dry import Rehearsal, rehearse
+from microtome.lab.listing import write_index
+from microtome.lab.record import Record
+from microtome.lab.run import run
+from microtome.lab.terminal import Terminal
+from microtome.studies import STUDIES, study_class
+
+
+def main(arguments: list[str]) -> None:
+    """Do `arguments`: the name of a study and its flags."""
+    if not arguments or arguments[0] in ("--help", "-h"):
+        _studies()
+        return
+    if arguments[0].startswith("-"):
+        raise typer.BadParameter(f"the study comes first: microtome run STUDY {arguments[0]} ...")
+    kind = study_class(arguments[0])
+
+    def go(config: Path | None, dry_run: bool, flags: dict[str, Any]) -> None:
+        study = configure(kind, load_yaml(config) if config else None, flags)
+        if dry_run:
+            _show_rehearsal(rehearse(study, command=_command()))
+        else:
+            _show(run(study, command=_command()))
+
+    command(kind, go)(arguments[1:], prog_name=f"microtome run {kind.name}", standalone_mode=False)
+
+
+def demo(output_dir: Path) -> None:
+    """Every study's demonstration, then the page that lists all reports."""
+    terminal = Terminal()
+    for name in STUDIES:
+        study = study_class(name).demo().model_copy(update={"output_dir": output_dir})
+        terminal.say(f"{name}: {study.summary}")
+        _show(run(study, command=_command(), terminal=terminal))
+    print(f"All reports: {write_index(output_dir).resolve()}")
+
+
+def _studies() -> None:
+    table = Table("study", "what it does", box=None)
+    for name in STUDIES:
+        table.add_row(name, study_class(name).summary)
+    console = Console()
+    console.print("Usage: microtome run STUDY [--config FILE] [--dry-run] [flags]\n", markup=False)
+    console.print(table)
+    console.print("\n`microtome run STUDY --help` lists the flags of a study.")
+
+
+def _show(record: Record) -> None:
+    for finding in record.findings:
+        print(f"- {finding['text']}")
+    failed = [audit for audit in record.audits if not audit["passed"]]
+    if failed:
+        print(f"{len(failed)} audits failed: see the report before believing the numbers.")
+    print(f"Report: {record.folder.report.resolve()}")
+
+
+def _show_rehearsal(rehearsal: Rehearsal) -> None:
+    table = Table("step", "units", "forward passes", "tokens", "disk", title="Predicted cost")
+    for name, cost in rehearsal.costs.items():
+        disk = f"{cost.bytes / 1e6:.1f} MB"
+        units = rehearsal.units[name]
+        table.add_row(name, f"{units:,}", f"{cost.forwards:,}", f"{cost.tokens:,}", disk)
+    Console().print(table)
+    print("DRY RUN: two units of each step on a stand-in model; its numbers mean nothing.")
+    print(f"Its report: {rehearsal.record.folder.report}")
+
+
+def _command() -> list[str]:
+    return ["microtome", *sys.argv[1:]]

@@ -1,0 +1,65 @@
+"""All runs of a folder at a glance: for `microtome list` and for an index page with the reports."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from microtome import files
+from microtome.errors import RunError
+from microtome.lab.record import FINDINGS
+from microtome.lab.report import policy, template
+from microtome.lab.store import RunFolder, list_runs
+
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One run: what it is and how it stands. `problem` says why a damaged one cannot be read."""
+
+    id: str
+    model: str = ""
+    status: str = "damaged"
+    dry_run: bool = False
+    started: str = ""
+    seconds: float = 0.0
+    findings: tuple[str, ...] = ()
+    failed_audits: int = 0
+    report: str = ""
+    problem: str = ""
+
+
+def lines(output_dir: Path) -> list[Line]:
+    """Every run below `output_dir`, damaged ones too."""
+    return [_line(run, output_dir) for run in list_runs(output_dir)]
+
+
+def _line(run: RunFolder, output_dir: Path) -> Line:
+    try:
+        manifest = run.manifest()
+    except RunError as error:
+        return Line(run.id, problem=str(error))
+    status: str = manifest.status
+    if status == "running" and not run.is_locked():
+        status = "interrupted"
+    found = files.read_json_or_none(run.path / FINDINGS) or {"steps": [], "failed_audits": 0}
+    texts = [finding["text"] for step in found["steps"] for finding in step["findings"]]
+    report = run.report.relative_to(output_dir).as_posix() if run.report.exists() else ""
+    return Line(
+        run.id,
+        str(manifest.configuration.get("model", "")),
+        status,
+        manifest.dry_run,
+        manifest.started,
+        manifest.seconds,
+        tuple(texts),
+        found["failed_audits"],
+        report,
+    )
+
+
+def write_index(output_dir: Path) -> Path:
+    """Write a page that lists all runs with links to their reports; returns its path."""
+    path = output_dir / INDEX
+    text = template("index.html.j2").render(policy=policy([]), lines=lines(output_dir))
+    files.write_atomic(path, text.encode("utf-8", "backslashreplace"))
+    return path
