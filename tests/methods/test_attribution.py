@@ -5,12 +5,12 @@ import torch
 
 import microtome as mt
 from microtome.model.anatomy import FAMILIES
-from tests.model.families import CONFIGS
+from tests.model.families import params
 
 TEXTS = ["They defected last round.", "no"]
 
 
-@pytest.fixture(params=sorted(CONFIGS))
+@pytest.fixture(params=params())
 def model(request, checkpoint):
     return mt.load(str(checkpoint(request.param)))
 

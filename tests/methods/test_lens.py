@@ -6,10 +6,10 @@ import torch
 import microtome as mt
 from microtome import resid_post
 from microtome.methods.lens import Lens
-from tests.model.families import CONFIGS
+from tests.model.families import params
 
 
-@pytest.mark.parametrize("family", sorted(CONFIGS))
+@pytest.mark.parametrize("family", params())
 def test_the_last_layer_is_the_model_and_every_layer_its_own_unembedding(family, checkpoint):
     model = mt.load(str(checkpoint(family)))
     run = model.run(["I defect", "they cooperated"], read=resid_post[:])

@@ -5,13 +5,13 @@ import torch
 
 import microtome as mt
 from microtome import Replace, attn_out, head_out, mlp_out, resid_post
-from tests.model.families import CONFIGS
+from tests.model.families import params
 
 CLEAN, CORRUPT = "I cooperate now", "I defected  now"
 NODES = [head_out[:, :], attn_out[:], mlp_out[:], resid_post[:]]
 
 
-@pytest.fixture(params=sorted(CONFIGS))
+@pytest.fixture(params=params())
 def model(request, checkpoint):
     return mt.load(str(checkpoint(request.param)))
 

@@ -30,7 +30,31 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "llama": {**COMMON, "head_dim": 8},
     "qwen3": COMMON,
     "gemma2": {**COMMON, "sliding_window": 5, "query_pre_attn_scalar": 12},
+    "gemma": COMMON,
+    "gemma3_text": {
+        **COMMON, "sliding_window": 5, "query_pre_attn_scalar": 12, "sliding_window_pattern": 2,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+    },
+    "gpt_neox": {
+        "vocab_size": VOCAB, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "max_position_embeddings": 64, "rotary_pct": 0.5,
+        "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+    },
+    "mistral": {**COMMON, "sliding_window": 5},
+    "qwen2": {k: v for k, v in COMMON.items() if k != "head_dim"},
+    "phi3": {k: v for k, v in COMMON.items() if k != "head_dim"},
+    "olmo2": {k: v for k, v in COMMON.items() if k != "head_dim"},
 }  # fmt: skip
+
+
+CORE = ("gemma2", "gpt2")
+
+
+def params() -> list[Any]:
+    """Every family as a pytest parameter; those beside the core are of medium speed."""
+    import pytest
+
+    return [pytest.param(f, marks=() if f in CORE else pytest.mark.medium) for f in sorted(CONFIGS)]
 
 
 def random_model(family: str, seed: int = 0, **changes: Any) -> Any:
@@ -68,6 +92,8 @@ def save(family: str, folder: Path, **changes: Any) -> Path:
 
 
 TARGETS = {
+    "gpt_neox": ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"],
+    "phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"],
     "gpt2": ["c_attn", "c_proj", "c_fc"],
     "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 }

@@ -5,12 +5,12 @@ import torch
 
 import microtome as mt
 from microtome import attn_out, head_out
-from tests.model.families import CONFIGS
+from tests.model.families import params
 
 TEXT = "They defected last round."
 
 
-@pytest.fixture(params=sorted(CONFIGS))
+@pytest.fixture(params=params())
 def family(request):
     return request.param
 

@@ -21,30 +21,36 @@ from microtome import (
     resid_pre,
     v,
 )
-from tests.model.families import CONFIGS
+from tests.model.families import params
 
-FAMILIES = sorted(CONFIGS)
 TEXT = "I cooperated; they defected."
-EVERYTHING = [
+SITES = [
     resid_pre[:], resid_mid[:], resid_post[:], attn_out[:], mlp_in[:], mlp_normed[:], mlp_act[:],
     mlp_out[:], head_z[:, :], head_out[:, :], q[:, :], k[:, :], v[:, :],
 ]  # fmt: skip
 
 
-@pytest.fixture(params=FAMILIES)
+def everything(model):
+    """Every site that the family has."""
+    absent = {"resid_mid"} if model.parts.anatomy.mid is None else set()
+    absent |= {"mlp_normed"} if model.parts.anatomy.mlp_norm is None else set()
+    return [site for site in SITES if site.kind not in absent]
+
+
+@pytest.fixture(params=params())
 def model(request, checkpoint):
     return mt.load(str(checkpoint(request.param)))
 
 
 def test_every_identity_holds(model):
     audits = mt.check(model)
-    assert len(audits) >= 6
+    assert len(audits) >= 5
     assert all(a.passed for a in audits), [str(a) for a in audits if not a.passed]
 
 
 def test_reading_every_site_is_bitwise_neutral(model):
     plain = model.run(TEXT)
-    assert torch.equal(model.run(TEXT, read=EVERYTHING).logits, plain.logits)
+    assert torch.equal(model.run(TEXT, read=everything(model)).logits, plain.logits)
 
 
 def test_logits_are_hugging_faces_own(model):
@@ -55,7 +61,7 @@ def test_logits_are_hugging_faces_own(model):
 
 
 def test_shapes_keep_the_sliced_axes(model):
-    run = model.run([TEXT, TEXT], read=EVERYTHING)
+    run = model.run([TEXT, TEXT], read=everything(model))
     b, p, d = 2, run.tokens.ids.shape[1], model.parts.d_model
     heads, kv = model.parts.sizes["head"], model.parts.sizes["kv_head"]
     assert run[resid_post[1]].shape == (b, p, d)
@@ -67,9 +73,13 @@ def test_shapes_keep_the_sliced_axes(model):
 
 
 def test_normed_input_times_gain_is_the_mlp_input(model):
+    if model.parts.anatomy.mlp_norm is None:
+        with pytest.raises(mt.MicrotomeError, match="no norm feeds"):
+            model.run(TEXT, read=mlp_normed[0])
+        return
     run = model.run(TEXT, read=[mlp_in[:], mlp_normed[:]])
     for layer in range(model.n_layers):
-        norm = model.parts.norm(model.parts.block(layer, model.parts.anatomy.mid))
+        norm = model.parts.norm(model.parts.block(layer, model.parts.anatomy.mlp_norm))
         expected = run[mlp_normed[layer]] * norm.gain
         expected = expected if norm.bias is None else expected + norm.bias
         torch.testing.assert_close(run[mlp_in[layer]], expected, atol=1e-5, rtol=1e-5)
@@ -108,8 +118,12 @@ def test_a_padded_batch_gives_what_single_prompts_give(model, side):
     torch.testing.assert_close(last.logits, batch.final_logits, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("site", [s for s in EVERYTHING if s.kind != "mlp_normed"], ids=str)
+@pytest.mark.parametrize("site", [s for s in SITES if s.kind != "mlp_normed"], ids=str)
 def test_patching_a_run_with_itself_changes_nothing(model, site):
+    if site not in everything(model):
+        with pytest.raises(mt.MicrotomeError, match="does not exist"):
+            model.run(TEXT, read=site)
+        return
     run = model.run(TEXT, read=site)
     again = model.run(TEXT, write=Replace(site, run))
     assert (again.logits - run.logits).abs().max() / run.logits.abs().max() <= 1e-5
@@ -122,6 +136,10 @@ def test_patching_a_run_with_itself_changes_nothing(model, site):
              mlp_act[1], mlp_in[1], q[1, 2], k[1, 1], v[1, 1]], ids=str
 )  # fmt: skip
 def test_what_is_written_is_read_back(model, site):
+    if site.kind == "resid_mid" and model.parts.anatomy.mid is None:
+        with pytest.raises(mt.MicrotomeError, match="parallel"):
+            model.run(TEXT, write=mt.Ablate(site))
+        return
     shape = model.run(TEXT, read=site)[site].shape
     value = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     run = model.run(TEXT, write=Replace(site, value), read=site)

@@ -38,7 +38,7 @@ def load(
     """
     source = model_source(str(name))
     config = _config(source, trust_remote_code)
-    entry = anatomy or anatomy_of(config.get_text_config().model_type)
+    entry = anatomy or anatomy_of(config.model_type)
     chosen = _dtype(dtype, config)
     hf = _weights(source, torch.float32 if merge and adapter else chosen, trust_remote_code)
     donor = adapter_source(adapter, source) if adapter is not None else None

@@ -110,11 +110,14 @@ class Parts:
     def b_o(self, layer: int) -> Float[Tensor, " d_model"] | None:
         return self.bank.bias(self.block(layer, self.anatomy.o_proj))
 
-    def projection(self, kind: str, layer: int) -> tuple[nn.Module, slice]:
-        """The module that makes q, k or v, and the columns of its output that hold it."""
-        module = self.block(layer, self.anatomy.projections[kind])
-        widths = {"q": self.sizes["head"], "k": self.sizes["kv_head"], "v": self.sizes["kv_head"]}
-        start = 0
-        if self.anatomy.fused:
-            start = sum(widths[other] for other in "qkv"[: "qkv".index(kind)]) * self.d_head
-        return module, slice(start, start + widths[kind] * self.d_head)
+    def projection(self, kind: str, layer: int) -> tuple[nn.Module, list[slice]]:
+        """The module that makes q, k or v, and the columns of its output for each head."""
+        module, width = self.block(layer, self.anatomy.projections[kind]), self.d_head
+        counts = {"q": self.sizes["head"], "k": self.sizes["kv_head"], "v": self.sizes["kv_head"]}
+        start, stride = 0, width
+        if self.anatomy.interleaved:
+            start, stride = "qkv".index(kind) * width, 3 * width
+        elif self.anatomy.fused:
+            start = sum(counts[other] for other in "qkv"[: "qkv".index(kind)]) * width
+        starts = [start + head * stride for head in range(counts[kind])]
+        return module, [slice(s, s + width) for s in starts]

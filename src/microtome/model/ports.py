@@ -25,7 +25,7 @@ Key = tuple[str, int]
 # What must be captured to answer a read of each kind; everything else is its own capture.
 CAPTURES = {
     "head_out": ("head_z", "o_proj_out"),
-    "mlp_normed": ("resid_mid",),
+    "mlp_normed": ("mlp_norm_in",),
 }
 
 
@@ -60,10 +60,15 @@ class Ports:
                 self._place(edit.at(single, place), single)
 
     def _demand(self, site: Site) -> None:
-        if site.kind in ("resid_mid", "mlp_normed") and self.parts.anatomy.mid is None:
+        anatomy = self.parts.anatomy
+        if site.kind == "resid_mid" and anatomy.mid is None:
             raise SiteError(
-                f"{site} does not exist in {self.parts.anatomy.family}: attention and MLP stand in "
-                f"parallel there. Use resid_pre, mlp_in or resid_post."
+                f"{site} does not exist in {anatomy.family}: attention and MLP stand in parallel "
+                f"there. Use resid_pre or resid_post."
+            )
+        if site.kind == "mlp_normed" and anatomy.mlp_norm is None:
+            raise SiteError(
+                f"{site} does not exist in {anatomy.family}: no norm feeds its MLP. Use mlp_in."
             )
 
     # --- carriers -----------------------------------------------------------------------------
@@ -79,7 +84,7 @@ class Ports:
             "mlp_out": (a.mlp_added, "out"),
             "mlp_in": (a.mlp, "in"),
             "mlp_act": (a.down_proj, "in"),
-            "mlp_raw": (a.mlp, "out"),
+            "mlp_norm_in": (a.mlp_norm, "in"),
             "head_z": (a.o_proj, "in"),
             "o_proj_out": (a.o_proj, "out"),
         }
@@ -97,8 +102,10 @@ class Ports:
                 lambda output: self._keep((kind, layer), _pattern(output))
             )
         elif kind in "qkv":
-            module, columns = self.parts.projection(kind, layer)
-            self.taps.out_of[module].append(lambda x: self._keep((kind, layer), x[..., columns]))
+            module, heads = self.parts.projection(kind, layer)
+            self.taps.out_of[module].append(
+                lambda x: self._keep((kind, layer), torch.cat([x[..., c] for c in heads], -1))
+            )
         else:
             self._tap(kind, layer, lambda x: self._keep((kind, layer), x))
 
@@ -140,15 +147,13 @@ class Ports:
         return kind(site, value, positions=edit.positions, rows=edit.rows, frozen=edit.frozen)
 
     def _edit_slice(self, edit: Edit, site: Site, where: Tensor) -> None:
-        layer, head = site.layer, site.head
+        layer, head, width = site.layer, site.head, self.parts.d_head
         if site.kind == "head_z":
-            module, start = self.parts.block(layer, self.parts.anatomy.o_proj), 0
-            taps = self.taps.into[module]
+            taps = self.taps.into[self.parts.block(layer, self.parts.anatomy.o_proj)]
+            columns = slice(head * width, (head + 1) * width)
         else:
-            module, span = self.parts.projection(site.kind, layer)
-            taps, start = self.taps.out_of[module], span.start
-        width = self.parts.d_head
-        columns = slice(start + head * width, start + (head + 1) * width)
+            module, heads = self.parts.projection(site.kind, layer)
+            taps, columns = self.taps.out_of[module], heads[head]
 
         def tap(x: Tensor) -> Tensor:
             part = x[..., columns]

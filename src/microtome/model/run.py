@@ -86,7 +86,7 @@ class Run:
         )
 
     def _normed(self, site: Site) -> Tensor:
-        mid = self._caught("resid_mid", site.layer, site).float()
+        mid = self._caught("mlp_norm_in", site.layer, site).float()
         norm = self.model.parts.final_norm
         centred = mid - mid.mean(-1, keepdim=True) if norm.centred else mid
         return norm.scale(mid) * centred
