@@ -3,7 +3,7 @@
 Active distractors: L0H1 and L1H1 share the attention pattern of the circuit's heads and write where
 nobody reads; L2H3 adds the same vector to the logits of every prompt; every other head and MLP is
 random, reads and writes everything. The OR-gate has a second branch L0H2 -> L1H2 and lookup neurons
-clipped between THRESHOLD and CLIP, so that one branch alone saturates them. The stream's length is
+clipped (GATE: opens, saturates), so that one branch alone saturates them. The stream's length is
 followed from layer to layer, for the norms.
 """
 
@@ -27,10 +27,10 @@ from microtome.specimens.planted.circuit import (
 from microtome.specimens.planted.task import N_KEYS, N_POSITIONS, N_SLOTS, N_VALUES, VOCABULARY
 
 PREVIOUS_SHARPNESS = 10.0  # nats by which the previous token beats every other position
-NOISE = 0.3  # length of what a random head or MLP writes; a planted head writes length 1
-OUT_LENGTH, CONSTANT_LENGTH = 3.0, 1.2  # lengths that L2_MLP and L2H3 write
-THRESHOLD, CLIP, STEEPNESS = 0.35, 0.6, 12.0  # of the lookup neurons, in units of copied(v)
-ANSWER_LOGIT = 12.0
+NOISE = 0.25  # length of what a random head or MLP writes; a planted head writes length 1
+OUT_LENGTH, CONSTANT_LENGTH = 3.0, 0.8  # lengths that L2_MLP and L2H3 write
+THRESHOLD, GATE, STEEPNESS = 0.35, (0.5, 0.75), 12.0  # of lookup neurons, in units of copied(v)
+ANSWER_LOGIT = 14.0
 HALF = D_HEAD // 2
 # Rotary pair i turns by base^(-i/HALF) per position: pairs 8 and up hardly turn within a prompt and
 # carry content, the first three tell neighbouring positions apart.
@@ -129,9 +129,11 @@ class Builder:
         return Head(query, source.T @ basis, basis.T @ target)
 
     def _decoy(self, query: Tensor, source: Tensor) -> Head:
-        """A random image of `source`, written where nobody reads."""
-        value = source.T @ (self._normal(len(source), D_VALUE) / D_VALUE**0.5)
-        return Head(query, value, self._normal(D_VALUE, N_VALUES) @ self.codes.unread / 3.5)
+        """Random unit images of the `source` codes, written where nobody reads."""
+        output = self._normal(D_VALUE, N_VALUES) @ self.codes.unread
+        images = self._normal(len(source), D_VALUE)
+        images /= (images @ output).norm(dim=1, keepdim=True)
+        return Head(query, source.T @ images, output)
 
     def _random_head(self, length: float) -> Head:
         query = self._normal(D_MODEL, D_HEAD) / length
@@ -151,8 +153,9 @@ class Builder:
 
     def _lookup(self, length: float) -> Mlp:
         """One neuron per value, in the OR-gate a second one that clips it; the rest random."""
-        edges = {THRESHOLD: 1.0, CLIP: -1.0} if self.or_gate else {THRESHOLD: 1.0}
-        height = STEEPNESS * ((CLIP if self.or_gate else 1.0) - THRESHOLD)
+        opens, full = GATE if self.or_gate else (THRESHOLD, 1.0)
+        edges = {opens: 1.0, full: -1.0} if self.or_gate else {opens: 1.0}
+        height = STEEPNESS * (full - opens)
         random, used = self._random_mlp(length), N_VALUES * len(edges)
         reads = [(self.codes.copied - edge * self.codes.constant).T for edge in edges]
         writes = [sign * self.codes.out[self.answers] for sign in edges.values()]

@@ -2,10 +2,10 @@
 
 The truth of a corruption is the set of heads and MLPs whose interchange between the two prompts
 moves the answer. L1H0 and L2_MLP always do. L0H0 hands on keys by position: exchanged keys change
-what it writes where L1H0 looks; under exchanged values or another query it writes the same there, so
-its effect is 0. In the OR-gate both branches are true and either is a right circuit: restoring one
-head raises the answer to its full logit (the gate) and leaves the other answer's, still fed by the
-other branch, where it was. So each head moves half of the logit difference, both ways.
+what it writes where L1H0 looks; under exchanged values or another query it writes the same there,
+so its effect is 0. In the OR-gate both branches are true and either is a right circuit: restoring
+one head raises the answer to its full logit (the gate) and leaves the other answer's, still fed by
+the other branch, where it was. So each head moves half of the logit difference, both ways.
 """
 
 from dataclasses import dataclass
@@ -39,8 +39,9 @@ WRITERS = {"gpt2": (gpt2_config, gpt2_weights), "gemma2": (gemma2_config, gemma2
 class Planted:
     """A planted model, the same for the same arguments.
 
-    `beta`: by how many nats of attention score (before a soft-cap) the induction head prefers the
-    match. `or_gate`: a second branch that alone suffices. Raises ConfigError on a bad argument.
+    `beta` (3 to 40): about how many nats of attention score the induction head gives the match
+    (Gemma-2's soft-cap flattens it above 20). `or_gate`: a second branch that alone suffices.
+    Raises ConfigError on a bad argument.
     """
 
     architecture: Architecture = "gpt2"
@@ -54,9 +55,9 @@ class Planted:
                 f"No planted model of architecture {self.architecture!r} exists."
                 f"{suggest(self.architecture, get_args(Architecture))}"
             )
-        if not 2.0 <= self.beta <= 40.0:
+        if not 3.0 <= self.beta <= 40.0:
             raise ConfigError(
-                f"The planted model needs a beta between 2 and 40 nats, not {self.beta}."
+                f"The planted model needs a beta between 3 and 40 nats, not {self.beta}."
             )
 
     @cached_property
