@@ -1,0 +1,141 @@
+"""Prompts from a file: one's own wordings of dilemmas (JSONL) and new scenarios (YAML or JSON).
+
+A line of a prompt file is {"scenario", "prompt"} and, if wanted, "variant", "description",
+"state_self" and "state_opp" ("Cooperate" or "Defect"). A scenario file maps names to
+{"state_self", "state_opp", "description"}. Whatever is wrong is named with file and line.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from microtome.data.games import Move, Scenario, State
+from microtome.errors import ConfigError, PromptError, suggest
+from microtome.files import load_yaml
+
+Origin = Literal["shipped", "own", "generated"]
+Text = Annotated[str, StringConstraints(strip_whitespace=False, pattern=r"\S")]
+_FIELDS = ("scenario", "variant", "prompt", "description", "state_self", "state_opp")
+
+
+class Prompt(BaseModel):
+    """One wording of a scenario; `variant` counts the wordings of a scenario from 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    scenario: Text
+    variant: Annotated[int, Field(ge=1)]
+    prompt: Text
+    description: str = ""
+    state_self: Move | None = None
+    state_opp: Move | None = None
+    origin: Origin = "own"
+
+    @property
+    def state(self) -> str:
+        """Both last moves, own first ("CD"), or the scenario's name where they are not stated."""
+        if self.state_self is None or self.state_opp is None:
+            return self.scenario
+        return State(self.state_self, self.state_opp).name
+
+
+def read_prompts(path: Path, origin: Origin = "own") -> tuple[Prompt, ...]:
+    """The prompts of a JSONL file, in order; PromptError names file and line."""
+    found: dict[tuple[str, int], int] = {}
+    prompts: list[Prompt] = []
+    for number, content in _objects(path):
+        count = sum(prompt.scenario == content.get("scenario") for prompt in prompts)
+        prompt = _prompt(path, number, {"variant": count + 1, **content, "origin": origin})
+        key = (prompt.scenario, prompt.variant)
+        if key in found:
+            raise PromptError(
+                f"{path}, line {number}: variant {prompt.variant} of {prompt.scenario!r} already "
+                f"stands in line {found[key]}; number the variants of a scenario apart."
+            )
+        found[key] = number
+        prompts.append(prompt)
+    if not prompts:
+        raise PromptError(f"{path} holds no prompt; give one JSON object a line.")
+    return tuple(prompts)
+
+
+def read_scenarios(path: Path) -> tuple[Scenario, ...]:
+    """New scenarios from a YAML or JSON mapping of names; ConfigError names file and line."""
+    file = load_yaml(path)
+    found = []
+    for name, content in file.values.items():
+        place = file.where((name,))
+        if not isinstance(content, dict):
+            raise ConfigError(f"{place}: {name!r} must map state_self, state_opp and description.")
+        allowed = ("state_self", "state_opp", "description")
+        for key in content:
+            if key not in allowed:
+                where = file.where((name, key))
+                raise ConfigError(
+                    f"{where}: a scenario has no field {key!r}.{suggest(key, allowed)}"
+                )
+        for key in allowed:
+            if not isinstance(content.get(key), str):
+                raise ConfigError(f"{place}: scenario {name!r} needs {key} as a text.")
+        try:
+            found.append(Scenario(name, **content))
+        except ConfigError as error:
+            raise ConfigError(f"{place}: {error}") from None
+    if not found:
+        raise ConfigError(f"{path} holds no scenario; map a name to its states and description.")
+    return tuple(found)
+
+
+def of_texts(scenario: Scenario, texts: Sequence[str], first: int) -> tuple[Prompt, ...]:
+    """Generated texts as prompts of a scenario, their variants counted from `first`."""
+    return tuple(
+        Prompt(
+            scenario=scenario.name,
+            variant=first + i,
+            prompt=text,
+            description=scenario.description,
+            state_self=scenario.state_self,
+            state_opp=scenario.state_opp,
+            origin="generated",
+        )
+        for i, text in enumerate(texts)
+    )
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Number and content of every line that is not blank."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except FileNotFoundError:
+        raise PromptError(f"The prompt file {path} does not exist.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"The prompt file {path} cannot be read: {error}.") from None
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+        except ValueError as error:
+            raise PromptError(f"{path}, line {number}: not valid JSON: {error}.") from None
+        if not isinstance(content, dict):
+            raise PromptError(f"{path}, line {number}: a prompt is a JSON object in braces.")
+        yield number, content
+
+
+def _prompt(path: Path, number: int, content: dict[str, Any]) -> Prompt:
+    for key in content:
+        if key not in (*_FIELDS, "origin"):
+            raise PromptError(
+                f"{path}, line {number}: a prompt has no field {key!r}.{suggest(key, _FIELDS)}"
+            )
+    try:
+        return Prompt(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        empty = first["type"] == "string_pattern_mismatch"
+        what = "is empty" if empty else f"is wrong: {first['msg'].lower()}"
+        raise PromptError(f"{path}, line {number}: the field {field!r} {what}.") from None

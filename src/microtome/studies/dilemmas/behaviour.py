@@ -1,0 +1,147 @@
+"""What each model chooses: P(cooperate), P(defect) and P(neither) where the two answers part.
+
+Both answers are tokenised together with the prompt, their common tokens are forced, and the next
+token's distribution is read; the probability of the common tokens stands beside it. A state is
+the pair of last moves, own first.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import microtome as mt
+from microtome.lab.figures import Figure
+from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.costs import prompt_cost
+from microtome.studies.dilemmas.evidence import bounds, mean_of, over_wordings, present, said
+from microtome.studies.dilemmas.figures.behaviour import behaviour_figures
+from microtome.studies.dilemmas.models import (
+    ANSWERS,
+    Batch,
+    batches,
+    model_in,
+    model_units,
+    place,
+    prompts_in,
+)
+from microtome.studies.dilemmas.players import BASE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Behaviour(Step):
+    """Choices of every model on every prompt."""
+
+    name = "behaviour"
+    version = 1
+    summary = "Which action each model takes after each pair of last moves."
+    reads = ("first", "second", "chat", "max_rows")
+
+    def units(self, study: Configuration) -> list[Unit]:
+        return model_units(study)
+
+    def cost(self, study: Configuration) -> Cost:
+        return prompt_cost(study, passes=2, bytes_per_prompt=300)
+
+    def compute(self, unit: Unit, warm: "dict[str, mt.Model]", study: Configuration) -> Product:
+        model = model_in(unit, warm)
+        found = [
+            {"model": unit.inputs["model"], **row}
+            for batch in batches(model, prompts_in(unit), study)
+            for row in _choices(model, batch)
+        ]
+        return Product({"behaviour": found})
+
+    def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
+        frame = tables["behaviour"]
+        return Conclusion(
+            findings=[finding for name in present(frame, study) for finding in _findings(frame, name, study)],
+            tables={"behaviour_by_state": by_state(frame, study)},
+        )
+
+    def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
+        return behaviour_figures(study, tables)
+
+
+def _choices(model: "mt.Model", batch: Batch) -> list[dict[str, Any]]:
+    from microtome.model.answers import prefix_probability
+
+    logits = model.run(batch.ids, logits="last").final_logits
+    found = []
+    for prompt, answers, row in zip(batch.prompts, batch.answers, logits, strict=True):
+        cooperate, defect, neither = answers.probabilities(row)
+        delta = float(row[answers.second].double() - row[answers.first].double())
+        found.append(
+            {
+                **place(prompt),
+                "p_cooperate": cooperate,
+                "p_defect": defect,
+                "p_neither": neither,
+                "p_common_prefix": prefix_probability(model, answers),
+                "delta": delta,
+                "action": ANSWERS[delta > 0],
+            }
+        )
+    return found
+
+
+def by_state(frame: "pd.DataFrame", study: Configuration) -> list[dict[str, Any]]:
+    """P(defect | state) per model, its interval over the wordings of that state."""
+    found = []
+    compared = present(frame, study)
+    for (name, state), part in frame.groupby(["model", "state"], sort=False):
+        defect = over_wordings(part["p_defect"], study)
+        either = part["p_defect"] + part["p_cooperate"]
+        found.append(
+            {
+                "model": name,
+                "label": compared[str(name)].label,
+                "state": state,
+                "p_defect": defect.value,
+                # A probability's interval ends where probabilities end.
+                "low": None if defect.low is None else max(0.0, defect.low),
+                "high": None if defect.high is None else min(1.0, defect.high),
+                "p_cooperate": float(part["p_cooperate"].mean()),
+                "p_neither": float(part["p_neither"].mean()),
+                "p_defect_of_both": float((part["p_defect"] / either).mean()),
+                "p_common_prefix": float(part["p_common_prefix"].mean()),
+                "n": len(part),
+            }
+        )
+    return found
+
+
+def _findings(frame: "pd.DataFrame", name: str, study: Configuration) -> list[Finding]:
+    label = present(frame, study)[name].label
+    own = frame[frame["model"] == name]
+    states = ", ".join(
+        f"{part['p_defect'].mean():.2f} after {state}"
+        for state, part in own.groupby("state", sort=False)
+    )
+    mean = mean_of(own, "p_defect", study)
+    first = Finding(
+        f"{label} defects with probability {states} ({said(mean, study)} of the mean).",
+        mean.value, **bounds(mean), unit="P(defect)", n=mean.n,
+    )  # fmt: skip
+    return [first, *_against_base(frame, own, label, name, study)]
+
+
+def _against_base(
+    frame: "pd.DataFrame", own: "pd.DataFrame", label: str, name: str, study: Configuration
+) -> list[Finding]:
+    if name == BASE or BASE not in present(frame, study):
+        return []
+    keys = ["scenario", "variant"]
+    both = own.merge(frame[frame["model"] == BASE], on=keys, suffixes=("", "_base"))
+    gap = both.assign(change=both["p_defect"] - both["p_defect_base"])
+    change = mean_of(gap, "change", study)
+    less = "more" if change.value > 0 else "less"
+    return [
+        Finding(
+            f"{label} defects {less} than Base on the same prompts, by {abs(change.value):.2f} "
+            f"in probability ({said(change, study)}).",
+            change.value, **bounds(change), unit="P(defect) − Base", n=change.n,
+            control="Base on the same prompts",
+        )
+    ]  # fmt: skip

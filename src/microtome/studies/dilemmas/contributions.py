@@ -1,0 +1,112 @@
+"""Contributions over prompts: their means, ranks, and differences between two models."""
+
+from typing import TYPE_CHECKING, Any
+
+from microtome.statistics import sign_flip
+from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.evidence import FLIPS, bounds, clusters, mean_of, present
+from microtome.studies.dilemmas.players import players
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = list[dict[str, Any]]
+RANKED = ("head", "mlp")
+"""Kinds of parts that rankings list; embedding and biases are nobody's doing."""
+_PLACE = ["scenario", "variant"]
+
+
+def summarised(full: "pd.DataFrame", study: Configuration) -> Rows:
+    """Mean contribution of every part over all prompts of a model, with its interval."""
+    found = []
+    compared = present(full, study)
+    for (model, component), part in full.groupby(["model", "component"], sort=False):
+        mean = mean_of(part, "contribution", study)
+        found.append(
+            {
+                "model": model,
+                "label": compared[str(model)].label,
+                "component": component,
+                **_kind(part),
+                "mean": mean.value,
+                "std": float(part["contribution"].std(ddof=0)),
+                **bounds(mean),
+                "share_pro_defect": float((part["contribution"] > 0).mean()),
+                "n": mean.n,
+            }
+        )
+    return found
+
+
+def ranked(summary: Rows, study: Configuration) -> Rows:
+    """The `top_k` heads and MLPs for defection and for cooperation, per model."""
+    found = []
+    for model in dict.fromkeys(row["model"] for row in summary):
+        own = [row for row in summary if row["model"] == model and row["kind"] in RANKED]
+        for side, sign in (("pro_defect", 1), ("pro_cooperate", -1)):
+            writing = [row for row in own if sign * row["mean"] > 0]
+            writing.sort(key=lambda row: -abs(row["mean"]))
+            for rank, row in enumerate(writing[: study.top_k], start=1):
+                found.append({"model": model, "side": side, "rank": rank} | _value(row))
+    return found
+
+
+def differences(full: "pd.DataFrame", study: Configuration) -> Rows:
+    """Target minus source, prompt by prompt, for every pair of compared models."""
+    there = present(full, study)
+    found = []
+    for pair in study.parsed_pairs():
+        if pair.source in there and pair.target in there:
+            found += _difference(full, pair.source, pair.target, study)
+    return found
+
+
+def _difference(full: "pd.DataFrame", source: str, target: str, study: Configuration) -> Rows:
+    parts = full[full["kind"].isin(RANKED)]
+    keys = [*_PLACE, "component"]
+    both = parts[parts["model"] == target].merge(
+        parts[parts["model"] == source][[*keys, "contribution"]], on=keys, suffixes=("", "_source")
+    )
+    both = both.assign(difference=both["contribution"] - both["contribution_source"])
+    if both.empty:
+        return []
+    wide = both.pivot_table(index=_PLACE, columns="component", values="difference", sort=False)
+    places = wide.index.to_frame(index=False)
+    p = sign_flip(wide.to_numpy(), clusters(places, study), resamples=FLIPS, seed=study.seed)
+    p_of = dict(zip(wide.columns, p, strict=True))
+    return [
+        _row(part, source, target, float(p_of[name]), study)
+        for name, part in both.groupby("component", sort=False)
+    ]
+
+
+def _row(
+    part: "pd.DataFrame", source: str, target: str, p: float, study: Configuration
+) -> dict[str, Any]:
+    mean = mean_of(part, "difference", study)
+    labels = players([source, target])
+    return {
+        "source": source,
+        "target": target,
+        "pair": f"{labels[source].label} → {labels[target].label}",
+        "component": part["component"].iloc[0],
+        **_kind(part),
+        "source_mean": float(part["contribution_source"].mean()),
+        "target_mean": float(part["contribution"].mean()),
+        "difference": mean.value,
+        **bounds(mean),
+        "p_max_t": p,
+        "n": mean.n,
+    }
+
+
+def _kind(part: "pd.DataFrame") -> dict[str, Any]:
+    """Kind and layer of the component that all rows of `part` are about."""
+    layer = part["layer"].iloc[0]
+    known = layer is not None and layer == layer
+    return {"kind": part["kind"].iloc[0], "layer": int(layer) if known else None}
+
+
+def _value(row: dict[str, Any]) -> dict[str, Any]:
+    named = {name: row[name] for name in ("label", "component", "kind", "layer")}
+    return {**named, "contribution": row["mean"], "low": row["low"], "high": row["high"]}

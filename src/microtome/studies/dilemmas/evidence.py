@@ -1,0 +1,77 @@
+"""Intervals over prompts: what is drawn anew, and how it is said.
+
+Wordings of one scenario share its story, so scenarios are resampled by default; with five of them
+the smallest two-sided p-value that flipping signs can reach is 2 / 2^5 = 0.06. Resampling
+wordings asks less: would other wordings of these very scenarios show the same?
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from microtome.statistics import Interval, bootstrap_mean, bootstrap_ratio
+from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.players import Player, players
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLIPS = 10_000
+
+
+def present(frame: "pd.DataFrame", study: Configuration) -> dict[str, Player]:
+    """The compared models that a table has rows of, in the configuration's order."""
+    there = set(frame["model"])
+    return {name: player for name, player in players(study.models).items() if name in there}
+
+
+def scenarios_in(frame: "pd.DataFrame") -> list[str]:
+    """The scenarios of a table, in their order."""
+    return list(dict.fromkeys(frame["scenario"]))
+
+
+def clusters(frame: "pd.DataFrame", study: Configuration) -> list[Hashable] | None:
+    """What the rows are clustered by: their scenario, or nothing."""
+    return list(frame["scenario"]) if study.resample == "scenarios" else None
+
+
+def mean_of(frame: "pd.DataFrame", column: str, study: Configuration) -> Interval:
+    """Mean of a column with the interval that the configuration asks for."""
+    return bootstrap_mean(
+        frame[column].to_numpy(float), clusters(frame, study),
+        level=study.level, resamples=study.resamples, seed=study.seed,
+    )  # fmt: skip
+
+
+def over_wordings(values: Sequence[float], study: Configuration) -> Interval:
+    """Mean of values, one per wording, with an interval over wordings of the same scenarios."""
+    return bootstrap_mean(values, level=study.level, resamples=study.resamples, seed=study.seed)
+
+
+def ratio_of(
+    frame: "pd.DataFrame", numerator: str, denominator: str, study: Configuration
+) -> Interval:
+    """Ratio of the means of two columns with its interval."""
+    return bootstrap_ratio(
+        frame[numerator].to_numpy(float), frame[denominator].to_numpy(float),
+        clusters(frame, study),
+        level=study.level, resamples=study.resamples, seed=study.seed,
+    )  # fmt: skip
+
+
+def bounds(interval: Interval, low: str = "low", high: str = "high") -> dict[str, Any]:
+    """The ends of an interval as columns."""
+    return {low: interval.low, high: interval.high}
+
+
+def smallest_p(n_clusters: int) -> float:
+    """The smallest two-sided p-value that flipping the signs of so many clusters can give."""
+    exact = 2.0**n_clusters
+    return 2 / exact if exact <= FLIPS else 1 / (FLIPS + 1)
+
+
+def said(interval: Interval, study: Configuration) -> str:
+    """"95 % interval over 5 scenarios" or why there is none."""
+    what = study.resample
+    if interval.low is None:
+        return f"no interval from one of the {what}"
+    return f"{study.level:.0%} interval over {interval.clusters} {what}"

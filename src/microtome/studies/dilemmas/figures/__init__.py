@@ -1,0 +1,1 @@
+"""The figures of the dilemmas study, one module per step."""

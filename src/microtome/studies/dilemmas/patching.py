@@ -1,0 +1,184 @@
+"""Which component carries the difference: activations of one fine-tune put into another.
+
+    effect(c) = m(B ← A_c) − m(B)        normalised = mean(Δ(B ← A_c) − Δ(B)) / mean(Δ(A) − Δ(B))
+
+Both models read the same tokens; A's activation of one component replaces B's at every position
+(`microtome.methods.patching`). The residual stream of each layer is patched as a reference. As a
+control the same patches are read along two unrelated tokens, drawn by the seed, on the first
+wording of every scenario: a component that moves these as much moves everything.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import microtome as mt
+from microtome.data.prompts import Prompt
+from microtome.lab.figures import Figure
+from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.costs import shape_of, tokens_of
+from microtome.studies.dilemmas.effects import across_pairs, consistency, ranked, summarised
+from microtome.studies.dilemmas.figures.patching import patching_figures
+from microtome.studies.dilemmas.models import ANSWERS, batches, place, prompts_in, rows
+from microtome.studies.dilemmas.players import Pair
+from microtome.studies.dilemmas.wordings import prompts_of
+
+_EXTRA = 8
+"""Rows per prompt besides the patches: both models, and what the audits run."""
+
+
+class Patching(Step):
+    """Every component of every pair, one at a time."""
+
+    name = "patching"
+    version = 1
+    summary = "What each component of one fine-tune changes when it is put into another."
+    reads = ("first", "second", "chat", "max_rows", "metric", "seed")
+
+    def units(self, study: Configuration) -> list[Unit]:
+        return [
+            Unit(
+                f"{pair.name}/{scenario}",
+                {"source": pair.source, "target": pair.target, "prompts": rows(prompts)},
+            )
+            for pair in study.parsed_pairs()
+            for scenario, prompts in patched_prompts(study).items()
+        ]
+
+    def cost(self, study: Configuration) -> Cost:
+        shape = shape_of(study)
+        per_prompt = shape.nodes + _EXTRA
+        scenarios = patched_prompts(study).values()
+        texts = [prompt.prompt for prompts in scenarios for prompt in prompts]
+        controls = [prompts[0].prompt for prompts in scenarios]
+        read = len(study.parsed_pairs()) * per_prompt
+        tokens = read * sum(map(tokens_of, [*texts, *controls]))
+        n_rows = read * (len(texts) + len(controls))
+        return Cost(n_rows, tokens, 250 * n_rows)
+
+    def compute(self, unit: Unit, warm: "dict[str, mt.Model]", study: Configuration) -> Product:
+        pair = Pair(str(unit.inputs["source"]), str(unit.inputs["target"]))
+        prompts = prompts_in(unit)
+        found: list[dict[str, Any]] = []
+        audits: list[mt.Audit] = []
+        for prompt in prompts:
+            patched = _patch(prompt, warm[pair.source], warm[pair.target], study)
+            audits.extend(patched.audit)
+            found += _lines(patched, pair, prompt)
+        control = _patch(
+            prompts[0], warm[pair.source], warm[pair.target], study, unrelated=True
+        )
+        return Product(
+            {
+                "patching_results": found,
+                "patching_control": _lines(control, pair, prompts[0]),
+            },
+            audits=audits,
+        )
+
+    def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
+        if "patching_results" not in tables:
+            return Conclusion([Finding("No pair was patched: pairs names none that is compared.")])
+        results = tables["patching_results"]
+        summary = summarised(results, study)
+        across = across_pairs(results, tables["patching_control"], summary, study)
+        return Conclusion(
+            findings=[finding for row in across for finding in _findings(row, study)],
+            tables={
+                "patching_summary": summary,
+                "patching_top": ranked(summary),
+                "patching_consistency": consistency(results),
+                "cross_experiment_summary": across,
+            },
+        )
+
+    def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
+        return patching_figures(study, tables) if "patching_results" in tables else ()
+
+
+def patched_prompts(study: Configuration) -> dict[str, tuple[Prompt, ...]]:
+    """The prompts to patch: the given ones and the first `patched_wordings` generated ones."""
+    left_out = study.wordings - study.patched_wordings
+    return {
+        name: prompts[: len(prompts) - left_out] for name, prompts in prompts_of(study).items()
+    }
+
+
+def _patch(
+    prompt: Prompt,
+    source: "mt.Model",
+    target: "mt.Model",
+    study: Configuration,
+    *,
+    unrelated: bool = False,
+) -> "mt.Patching":
+    (batch,) = batches(target, [prompt], study)
+    direction = _unrelated(target, prompt, study) if unrelated else batch.direction
+    return mt.patch(
+        target,
+        batch.ids,
+        source,
+        [mt.head_out[:, :], mt.attn_out[:], mt.mlp_out[:], mt.resid_post[:]],
+        direction,
+        metric="logit_diff" if unrelated else study.metric,
+        names=ANSWERS,
+        max_rows=study.max_rows,
+    )
+
+
+def _unrelated(model: "mt.Model", prompt: Prompt, study: Configuration) -> "mt.Direction":
+    """Two tokens that are neither special nor an answer, drawn by the seed and the prompt."""
+    (batch,) = batches(model, [prompt], study)
+    taken = {*model.tokenizer.all_special_ids, *batch.direction.tokens}
+    free = [token for token in range(len(model.tokenizer)) if token not in taken]
+    first, second = random.Random(f"{study.seed}:{prompt.prompt}").sample(free, 2)
+    return model.direction(second, first)
+
+
+def _lines(patched: "mt.Patching", pair: Pair, prompt: Prompt) -> list[dict[str, Any]]:
+    found = []
+    for row in patched.rows():
+        row.pop("row")
+        name = row["component"]
+        found.append(
+            {
+                "source": pair.source,
+                "target": pair.target,
+                **place(prompt),
+                "kind": kind_of(name),
+                "layer": int(name[1:].partition("_")[0].partition("H")[0]),
+                **row,
+            }
+        )
+    return found
+
+
+def kind_of(component: str) -> str:
+    """head, attn, mlp or resid, from a component's name."""
+    if "_" not in component:
+        return "head"
+    return {"ATTN": "attn", "MLP": "mlp"}.get(component.partition("_")[2], "resid")
+
+
+def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
+    level = 1 - study.level
+    gap = Finding(
+        f"{row['pair']}: on the same {row['n_prompts']} prompts the source's Δ is "
+        f"{row['mean_gap']:+.2f} logits from the receiver's; they act differently on "
+        f"{row['actions_differ']} of them.",
+        row["mean_gap"], row["gap_low"], row["gap_high"], unit="Δ logit (D − C)",
+        n=row["n_prompts"],
+    )  # fmt: skip
+    share = row["top_normalised"]
+    part = "" if share is None else f", {share:.0%} of that gap"
+    top = Finding(
+        f"{row['pair']}: {row['top_component']} changes most when swapped alone, by "
+        f"{row['top_change']:+.2f} logits{part}; {row['n_claimed']} of {row['n_components']} "
+        f"components stand out from random ones of their kind at p < {level:.2g} (max-T), "
+        f"{row['n_flipping']} ever flip the action.",
+        row["top_change"], row["top_low"], row["top_high"], unit="Δ logit (D − C)",
+        n=row["n_prompts"],
+        control=f"median effect on unrelated tokens: {row['unrelated_ratio']:.2f} of that on Δ",
+    )  # fmt: skip
+    return [gap, top]

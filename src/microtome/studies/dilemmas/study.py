@@ -1,0 +1,42 @@
+"""The dilemmas study: one model and its fine-tunes in the iterated prisoner's dilemma.
+
+Four steps: what each model chooses (`behaviour`), at which layer (`lens`), written by whom
+(`attribution`), and what a component swapped between fine-tunes changes (`patching`). Every Δ is
+logit(defect) − logit(cooperate) where the two answers part; positive means defection.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from microtome.lab.study import Step
+from microtome.studies.dilemmas.attribution import Attribution
+from microtome.studies.dilemmas.behaviour import Behaviour
+from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.lens import Lens
+from microtome.studies.dilemmas.models import load_models
+from microtome.studies.dilemmas.patching import Patching
+from microtome.studies.dilemmas.rehearsal import stand_in
+from microtome.studies.dilemmas.sources import sources_of
+
+if TYPE_CHECKING:
+    import microtome as mt
+
+
+class Dilemmas(Configuration):
+    """What a model and its fine-tunes do in the iterated prisoner's dilemma, and how."""
+
+    def chain(self) -> tuple[Step, ...]:
+        return (Behaviour(), Lens(), Attribution(), Patching())
+
+    def provenance(self) -> dict[str, Any]:
+        return sources_of(self)
+
+    def warm(self) -> "dict[str, mt.Model]":
+        return load_models(self)
+
+    def dry(self) -> "Dilemmas":
+        return self.model_copy(update=stand_in(self))
+
+    @classmethod
+    def demo(cls) -> "Dilemmas":
+        """All steps on the embedded specimen, with nine further wordings per scenario."""
+        return cls(model="specimen:world", wordings=9)
