@@ -13,6 +13,7 @@ verified its identities on the loaded weights.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from microtome.errors import UnknownFamilyError
 
@@ -116,7 +117,7 @@ _PHI3 = replace(
     family="phi3",
     projections=MappingProxyType(dict.fromkeys("qkv", "self_attn.qkv_proj")),
 )
-_MULTIMODAL = {
+_MULTIMODAL: dict[str, Any] = {
     "family": "gemma3",
     "blocks": "model.language_model.layers",
     "embed": "model.language_model.embed_tokens",

@@ -6,9 +6,10 @@ fire exactly once per forward pass, or the pass is refused.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 from torch import Tensor, nn
@@ -72,6 +73,35 @@ class Taps:
                     f"instead of once: the anatomy entry names a module that this model does not "
                     f"call once. Run `microtome check` on it."
                 )
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a module was called with: its arguments by name, the hidden states apart."""
+
+    hidden: Tensor
+    named: Mapping[str, Any]
+
+
+@contextmanager
+def recorded_calls(modules: Sequence[nn.Module]) -> Iterator[list[Call]]:
+    """The calls of these modules during one forward pass, in the order given."""
+    found: dict[nn.Module, Call] = {}
+
+    def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        bound = signature(module.forward).bind(*args, **kwargs)
+        named = {k: v for k, v in bound.arguments.items() if k != "kwargs"}
+        named |= bound.arguments.get("kwargs", {})
+        found[module] = Call(named.pop("hidden_states").detach().clone(), named)
+
+    handles = [m.register_forward_pre_hook(note, with_kwargs=True) for m in modules]
+    calls: list[Call] = []
+    try:
+        yield calls
+    finally:
+        for handle in handles:
+            handle.remove()
+    calls.extend(found[module] for module in modules)
 
 
 def _through(taps: list[Tap], value: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ class Model:
         with torch.enable_grad() if grad else torch.no_grad():
             with self._eager() if eager else nullcontext(), ports.taps.placed():
                 out = self._forward(tokens, logits)
-            run = Run(self, tokens, out, ports.caught, ports.deltas)
+            run = Run(self, tokens, out, ports.caught, ports.deltas, bool(edits))
             if grad is not None:
                 grad(run).sum().backward()
         return run

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from microtome.errors import InputError, SiteError
 from microtome.model.edit import Edit, RawReplace, Replace
+from microtome.model.extent import Extent, extent_of
 from microtome.model.hooks import Taps
 from microtome.model.parts import Parts
 from microtome.model.site import Site
@@ -39,7 +40,7 @@ class Ports:
     keep_graph: bool = False
     taps: Taps = field(default_factory=Taps)
     caught: dict[Key, Tensor] = field(default_factory=dict)
-    deltas: dict[Key, Tensor | float] = field(default_factory=dict)
+    deltas: dict[Key, Tensor] = field(default_factory=dict)
     scratch: dict[Key, Tensor] = field(default_factory=dict)
 
     def read(self, sites: Iterable[Site]) -> None:
@@ -120,18 +121,17 @@ class Ports:
     # --- edits --------------------------------------------------------------------------------
 
     def _place(self, edit: Edit, site: Site) -> None:
-        layer = site.layer
         if isinstance(edit, Replace) and not isinstance(edit.value, Tensor):
             edit = self._donated(edit, site)
-        where = self.tokens.select(edit.positions, edit.rows)[..., None]
+        extent, edit = extent_of(edit, self.tokens)
         if site.kind == "head_out":
-            self._edit_head(edit, site, where)
+            self._edit_head(edit, site, extent)
         elif site.kind == "resid_mid":
-            self._edit_mid(edit, layer, where)
+            self._edit_mid(edit, site.layer, extent)
         elif site.kind in ("head_z", "q", "k", "v"):
-            self._edit_slice(edit, site, where)
+            self._edit_slice(edit, site, extent)
         else:
-            self._tap(site.kind, layer, lambda x: _where(where, edit.apply(x), x))
+            self._tap(site.kind, site.layer, lambda x: extent.change(x, edit.apply))
 
     def _donated(self, edit: Replace, site: Site) -> Replace:
         donor: Any = edit.value
@@ -146,7 +146,7 @@ class Ports:
         kind = RawReplace if raw else Replace
         return kind(site, value, positions=edit.positions, rows=edit.rows, frozen=edit.frozen)
 
-    def _edit_slice(self, edit: Edit, site: Site, where: Tensor) -> None:
+    def _edit_slice(self, edit: Edit, site: Site, extent: Extent) -> None:
         layer, head, width = site.layer, site.head, self.parts.d_head
         if site.kind == "head_z":
             taps = self.taps.into[self.parts.block(layer, self.parts.anatomy.o_proj)]
@@ -156,58 +156,60 @@ class Ports:
             taps, columns = self.taps.out_of[module], heads[head]
 
         def tap(x: Tensor) -> Tensor:
-            part = x[..., columns]
             changed = x.clone()
-            changed[..., columns] = _where(where, edit.apply(part), part)
+            changed[..., columns] = extent.change(x[..., columns], edit.apply)
             return changed
 
         taps.append(tap)
 
-    def _edit_mid(self, edit: Edit, layer: int, where: Tensor) -> None:
+    def _edit_mid(self, edit: Edit, layer: int, extent: Extent) -> None:
         key = ("resid_pre", layer)
         self._tap("resid_pre", layer, lambda x: self.scratch.__setitem__(key, x))
 
         def tap(attn_out: Tensor) -> Tensor:
             mid = self.scratch[key] + attn_out
-            return attn_out + _where(where, edit.apply(mid) - mid, torch.zeros_like(mid))
+            return attn_out + (extent.change(mid, edit.apply) - mid)
 
         self._tap("attn_out", layer, tap)
 
-    def _edit_head(self, edit: Edit, site: Site, where: Tensor) -> None:
+    def _edit_head(self, edit: Edit, site: Site, extent: Extent) -> None:
+        """Change a head's write in the projection's sum, or (frozen) its contribution after it."""
         layer, head = site.layer, site.head
         w_o = self.parts.w_o(layer, self.adapter)[head]
         post_norm = self.parts.post_norm(layer, "attn")
         columns = slice(head * self.parts.d_head, (head + 1) * self.parts.d_head)
         frozen = edit.frozen and post_norm is not None
+        rescaled = post_norm is not None and not isinstance(edit, RawReplace)
         z_key, o_key = ("head_z", layer), ("o_proj_out", layer)
         raw, seen = (f"raw{head}", layer), (f"seen{head}", layer)
 
-        def contribution(o: Tensor) -> Tensor:
-            write = self.scratch[z_key][..., columns].float() @ w_o + self.deltas.get(raw, 0.0)
-            if post_norm is None or isinstance(edit, RawReplace):
-                return write
-            return post_norm.frozen(write, post_norm.scale(o)) + self.deltas.get(seen, 0.0)
-
-        def change(o: Tensor, key: Key) -> Tensor:
-            now = contribution(o)
-            delta = _where(where, edit.apply(now) - now, torch.zeros_like(now))
-            if post_norm is not None and not frozen and not isinstance(edit, RawReplace):
-                delta = delta / (post_norm.scale(o) * post_norm.gain)
-            self.deltas[key] = self.deltas.get(key, 0.0) + delta
+        def delta_of(o: Tensor, z: Tensor, earlier: Tensor, later: Tensor) -> Tensor:
+            """How much the touched rows change, in the space where they are changed."""
+            now = z[..., columns].float() @ w_o + earlier
+            if rescaled:
+                assert post_norm is not None
+                scale = post_norm.scale(o)
+                now = post_norm.frozen(now, scale) + later
+            delta = torch.where(extent.where, edit.apply(now) - now, torch.zeros_like(now))
+            if rescaled and not frozen:
+                assert post_norm is not None
+                delta = delta / (scale * post_norm.gain)
             return delta
+
+        def change(x: Tensor, o: Tensor, key: Key) -> Tensor:
+            zeros = torch.zeros_like(o, dtype=torch.float32)
+            past = [self.deltas.get(k, zeros) for k in (raw, seen)]
+            delta = delta_of(*(extent.part(t) for t in (o, self.scratch[z_key], *past)))
+            total = self.deltas.get(key, zeros)
+            self.deltas[key] = extent.put(total, extent.part(total) + delta)
+            return extent.put(x, extent.part(x) + delta.to(x.dtype))
 
         self._tap("head_z", layer, lambda z: self.scratch.__setitem__(z_key, z))
         if frozen:
             self._tap("o_proj_out", layer, lambda o: self.scratch.__setitem__(o_key, o))
-            self._tap(
-                "attn_out", layer, lambda a: a + change(self.scratch[o_key], seen).to(a.dtype)
-            )
+            self._tap("attn_out", layer, lambda a: change(a, self.scratch[o_key], seen))
         else:
-            self._tap("o_proj_out", layer, lambda o: o + change(o, raw).to(o.dtype))
-
-
-def _where(where: Tensor, changed: Tensor, x: Tensor) -> Tensor:
-    return torch.where(where.to(x.device), changed.to(x.dtype), x)
+            self._tap("o_proj_out", layer, lambda o: change(o, o, raw))
 
 
 def _pattern(output: Any) -> Tensor:

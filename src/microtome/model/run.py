@@ -28,7 +28,8 @@ class Run:
     tokens: Tokens
     logits: Float[Tensor, "batch *pos vocab"]
     caught: Mapping[Key, Tensor] = field(repr=False)
-    deltas: Mapping[Key, Tensor | float] = field(default_factory=dict, repr=False)
+    deltas: Mapping[Key, Tensor] = field(default_factory=dict, repr=False)
+    edited: bool = False
 
     def __getitem__(self, site: Site) -> Tensor:
         """The activation at a site: "*kept_axes batch pos d"; SiteError if it was not read."""
@@ -65,8 +66,9 @@ class Run:
         """A head's write in the output projection's space, before a post-norm (fp32)."""
         z = self._sliced(self._caught("head_z", site.layer, site), Site("head_z", site.index))
         w_o = self.model.parts.w_o(site.layer, self.model.adapter)[site.head]
-        delta = self.deltas.get((f"raw{site.head}", site.layer), 0.0)
-        return z.float() @ w_o.to(z.device) + delta
+        write = z.float() @ w_o.to(z.device)
+        delta = self.deltas.get((f"raw{site.head}", site.layer))
+        return write if delta is None else write + delta
 
     def _single(self, site: Site) -> Tensor:
         if site.kind == "head_out":
@@ -81,9 +83,9 @@ class Run:
         if post_norm is None:
             return write
         scale = post_norm.scale(self._caught("o_proj_out", site.layer, site))
-        return post_norm.frozen(write, scale) + self.deltas.get(
-            (f"seen{site.head}", site.layer), 0.0
-        )
+        seen = post_norm.frozen(write, scale)
+        delta = self.deltas.get((f"seen{site.head}", site.layer))
+        return seen if delta is None else seen + delta
 
     def _normed(self, site: Site) -> Tensor:
         mid = self._caught("mlp_norm_in", site.layer, site).float()

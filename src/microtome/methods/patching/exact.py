@@ -19,13 +19,12 @@ from torch import Tensor
 
 from microtome.audit import Audit
 from microtome.errors import InputError
+from microtome.methods.patching.rows import audits, replayed
 from microtome.methods.readout import delta_of_logits
 from microtome.model.direction import Direction
-from microtome.model.edit import Edit, RawReplace, Replace
 from microtome.model.model import Model, Text
 from microtome.model.run import Run
-from microtome.model.site import Site, resid_post
-from microtome.model.tokens import Tokens
+from microtome.model.site import Site
 
 if TYPE_CHECKING:
     import pandas
@@ -101,36 +100,35 @@ def patch(
     metric: Metric = "logit_diff",
     positions: tuple[int, ...] | None = None,
     names: tuple[str, str] = ("minus", "plus"),
-    max_rows: int = 16,
+    max_rows: int = 12,
+    audited: bool = True,
 ) -> Patching:
     """Replace each component that `sites` name, one at a time, by the donor's.
 
     `donor` is a Run that read those sites, another Model (run on the same text), or a prompt of
-    the same length. `max_rows` patches share a forward pass.
+    the same length. Up to `max_rows` patches of a layer share a replayed pass; `max_rows=1` is
+    the bitwise mode (see `model.replay`).
     """
     direction.require("unembedding", "patch")
     singles = _expanded(model, sites)
     receiver = model.run(text, read=singles, logits="last")
     run = _donor_run(model, receiver, donor, singles)
     logits = [
-        _patched_logits(model, receiver, run, row, singles, positions, max_rows)
+        replayed(model, receiver, run, row, singles, positions, max_rows)
         for row in range(len(receiver.tokens.ids))
     ]
     stacked = torch.stack(logits)
-    effects = _metric(stacked, direction, metric, receiver) - _metric(
-        receiver.final_logits[:, None], direction, metric, receiver
-    )
-    baseline = delta_of_logits(receiver.final_logits, direction)
+    before = _metric(receiver.final_logits[:, None], direction, metric, receiver)
     patched = delta_of_logits(stacked, direction)
     return Patching(
         nodes=tuple(site.component for site in singles),
-        effects=effects,
+        effects=_metric(stacked, direction, metric, receiver) - before,
         patched=patched,
-        baseline=baseline,
+        baseline=delta_of_logits(receiver.final_logits, direction),
         donor=delta_of_logits(run.final_logits, direction),
         metric=metric,
         names=names,
-        audit=_audits(model, receiver, run, singles, direction, patched, positions),
+        audit=audits(model, receiver, run, singles, stacked, positions) if audited else (),
     )
 
 
@@ -155,40 +153,6 @@ def _donor_run(model: Model, receiver: Run, donor: Run | Model | str, sites: lis
     return run
 
 
-def _values(donor: Run, sites: Sequence[Site], row: int) -> list[Tensor]:
-    """The donor's activations of one row, "pos d" each; a head's write before its post-norm."""
-    return [
-        (donor.head_write(site) if site.kind == "head_out" else donor[site])[row] for site in sites
-    ]
-
-
-def _edit(site: Site, value: Tensor, row: int, positions: tuple[int, ...] | None) -> Edit:
-    kind = RawReplace if site.kind == "head_out" else Replace
-    return kind(site, value, rows=(row,), positions=positions)
-
-
-def _patched_logits(
-    model: Model,
-    receiver: Run,
-    donor: Run,
-    row: int,
-    sites: list[Site],
-    positions: tuple[int, ...] | None,
-    max_rows: int,
-) -> Float[Tensor, "node vocab"]:
-    """Final logits of one prompt under each patch, `max_rows` patches a forward pass."""
-    one = Tokens(receiver.tokens.ids[row : row + 1], receiver.tokens.mask[row : row + 1])
-    found = []
-    for start in range(0, len(sites), max_rows):
-        part = sites[start : start + max_rows]
-        values = _values(donor, part, row)
-        edits = [
-            _edit(s, v, i, positions) for i, (s, v) in enumerate(zip(part, values, strict=True))
-        ]
-        found.append(model.run(one.repeat(len(part)), write=edits, logits="last").logits)
-    return torch.cat(found)
-
-
 def _metric(logits: Tensor, direction: Direction, metric: Metric, receiver: Run) -> Tensor:
     if metric == "logit_diff":
         return delta_of_logits(logits, direction)
@@ -199,35 +163,3 @@ def _metric(logits: Tensor, direction: Direction, metric: Metric, receiver: Run)
         raise InputError(f"Unknown metric {metric!r}; use logit_diff, probability or kl.")
     own = receiver.final_logits[:, None].double().log_softmax(-1)
     return (own.exp() * (own - log_p)).sum(-1)
-
-
-def _audits(
-    model: Model,
-    receiver: Run,
-    donor: Run,
-    sites: list[Site],
-    direction: Direction,
-    patched: Tensor,
-    positions: tuple[int, ...] | None,
-) -> tuple[Audit, ...]:
-    bound = 1e-5 if receiver.logits.dtype == torch.float32 else 3e-2
-    scale = receiver.final_logits.abs().max().double()
-
-    def gap(logits: Tensor, expected: Tensor) -> float:
-        return float((logits - expected).abs().max() / scale)
-
-    own = [
-        RawReplace(s, receiver.head_write(s)) if s.kind == "head_out" else Replace(s, receiver)
-        for s in sites
-    ]
-    selfed = model.run(receiver.tokens, write=own, logits="last").logits
-    whole = donor.model.run(donor.tokens, read=resid_post[-1], logits="last")
-    full = model.run(receiver.tokens, write=Replace(resid_post[-1], whole), logits="last").logits
-    last = len(sites) - 1
-    alone = _patched_logits(model, receiver, donor, 0, sites[last:], positions, 1)
-    batched = float((delta_of_logits(alone[0], direction) - patched[0, last]).abs() / scale)
-    return (
-        Audit("self-patch = 0", gap(selfed, receiver.final_logits), bound),
-        Audit("full patch = donor", gap(full, whole.final_logits), bound),
-        Audit("batched = single", batched, bound),
-    )

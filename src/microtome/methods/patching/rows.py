@@ -1,0 +1,117 @@
+"""Patches of one prompt by replay: what starts where, what shares a pass, and the audits.
+
+Patches are grouped by layer; each group restarts at its layer and at the first position where
+donor and receiver can differ (the first token that differs, between prompts of one model).
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from microtome.audit import Audit
+from microtome.model.edit import Edit, RawReplace, Replace
+from microtome.model.model import Model
+from microtome.model.replay import Replay, record
+from microtome.model.run import Run
+from microtome.model.site import Site, resid_post
+from microtome.model.tokens import Tokens
+
+
+def replayed(
+    model: Model,
+    receiver: Run,
+    donor: Run,
+    row: int,
+    sites: Sequence[Site],
+    positions: tuple[int, ...] | None,
+    max_rows: int,
+) -> Float[Tensor, "node vocab"]:
+    """Final logits of one prompt under each patch, in the order of `sites`."""
+    replay = record(model, _row_of(receiver.tokens, row))
+    start = 0 if max_rows == 1 else first_change(receiver, donor, row, positions)
+    found: dict[Site, Tensor] = {}
+    for group in _groups(sites, max_rows):
+        edits = [[patch_edit(donor, site, row, positions)] for site in group]
+        logits = _backing_off(replay, edits, start, whole=max_rows == 1)
+        found |= dict(zip(group, logits, strict=True))
+    return torch.stack([found[site] for site in sites])
+
+
+def first_change(receiver: Run, donor: Run, row: int, positions: tuple[int, ...] | None) -> int:
+    """The first position a patch can change: 0 between models and for edited runs."""
+    length = int(receiver.tokens.lengths[row])
+    if positions is not None:
+        return min(p % length for p in positions)
+    same = donor.model.parts.hf is receiver.model.parts.hf
+    if not same or donor.model.adapter != receiver.model.adapter or donor.edited:
+        return 0
+    ids = [_row_of(run.tokens, row).ids[0].cpu() for run in (receiver, donor)]
+    differ = torch.nonzero(ids[0] != ids[1]).flatten()
+    return int(differ[0]) if len(differ) else length - 1
+
+
+def patch_edit(donor: Run, site: Site, row: int, positions: tuple[int, ...] | None) -> Edit:
+    """The donor's activation of one row put at a site; a head's write before its post-norm."""
+    raw = site.kind == "head_out"
+    value = donor.head_write(site) if raw else donor[site]
+    real = value[row][donor.tokens.mask[row]]
+    return (RawReplace if raw else Replace)(site, real, positions=positions)
+
+
+def audits(
+    model: Model,
+    receiver: Run,
+    donor: Run,
+    sites: Sequence[Site],
+    patched: Float[Tensor, "batch node vocab"],
+    positions: tuple[int, ...] | None,
+) -> tuple[Audit, ...]:
+    """Self-patch, full patch, and the replay of the last node against a plain edited pass."""
+    bound = 1e-5 if receiver.logits.dtype == torch.float32 else 3e-2
+    scale = receiver.final_logits.abs().max()
+
+    def gap(found: Tensor, expected: Tensor) -> float:
+        return float((found - expected).abs().max() / scale)
+
+    own = model.run(receiver.tokens, write=[Replace(s, receiver) for s in sites], logits="last")
+    whole = donor.model.run(donor.tokens, read=resid_post[-1], logits="last")
+    full = model.run(receiver.tokens, write=Replace(resid_post[-1], whole), logits="last")
+    last = Replace(sites[-1], donor, positions=positions)
+    plain = model.run(receiver.tokens, write=last, logits="last")
+    return (
+        Audit("self-patch = 0", gap(own.logits, receiver.final_logits), bound),
+        Audit("full patch = donor", gap(full.logits, whole.logits), bound),
+        Audit("replayed = full forward", gap(patched[:, -1], plain.logits), bound),
+    )
+
+
+def _row_of(tokens: Tokens, row: int) -> Tokens:
+    """One row without its padding."""
+    real = tokens.mask[row]
+    ids = tokens.ids[row][real][None]
+    return Tokens(ids, torch.ones_like(ids, dtype=torch.bool))
+
+
+def _groups(sites: Sequence[Site], max_rows: int) -> Iterator[list[Site]]:
+    """Sites of one layer at a time, at most `max_rows` together."""
+    for _, same_layer in groupby(sorted(sites, key=lambda s: s.layer), key=lambda s: s.layer):
+        layer = list(same_layer)
+        for start in range(0, len(layer), max_rows):
+            yield layer[start : start + max_rows]
+
+
+def _backing_off(
+    replay: Replay, edits: list[list[Edit]], start: int, *, whole: bool
+) -> Float[Tensor, "edited vocab"]:
+    """The replay, in halves when the device runs out of memory: the same numbers, slower."""
+    try:
+        return replay.run(edits, start=start, whole=whole)
+    except torch.OutOfMemoryError:
+        if len(edits) == 1:
+            raise
+    half = len(edits) // 2
+    parts = (edits[:half], edits[half:])
+    return torch.cat([_backing_off(replay, part, start, whole=whole) for part in parts])

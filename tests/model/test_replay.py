@@ -1,0 +1,81 @@
+"""A replayed edit equals a full forward, windows and prefixes included; one by one, bitwise."""
+
+import pytest
+import torch
+
+import microtome as mt
+from microtome import Replace, attn_out, head_out, mlp_out, resid_post, resid_pre
+from microtome.model.replay import record
+from tests.model.families import params
+
+RECEIVER, DONOR = "I cooperate, not at all!", "I cooperate, now and then"
+RECEIVER = RECEIVER.ljust(len(DONOR))
+NODES = [head_out[:, :], attn_out[:], mlp_out[:], resid_pre[:], resid_post[:]]
+
+
+@pytest.fixture(params=params())
+def model(request, checkpoint):
+    return mt.load(str(checkpoint(request.param)))
+
+
+def _first_difference(model):
+    a, b = (model.tokenize(t).ids[0] for t in (RECEIVER, DONOR))
+    return int(torch.nonzero(a != b)[0])
+
+
+def test_replayed_patches_equal_full_forwards(model):
+    sites = [s for node in NODES for s in node.expand(model.parts.sizes)]
+    donor = model.run(DONOR, read=NODES)
+    start = _first_difference(model)
+    assert start > 5, "the prompts share a prefix longer than the sliding window"
+    replay = record(model, model.tokenize(RECEIVER))
+    edits = [[Replace(s, donor[s][0])] for s in sites]
+    batched = replay.run(edits, start=start)
+    for i, site in enumerate(sites):
+        full = model.run(RECEIVER, write=Replace(site, donor[site]), logits="last").logits[0]
+        assert (batched[i] - full).abs().max() / full.abs().max() <= 1e-5, site
+        if i % 5 == 0:
+            alone = replay.run([edits[i]], whole=True)[0]
+            assert torch.equal(alone, full), site
+
+
+def test_rows_of_a_padded_batch_are_replayed_without_their_padding(model):
+    from dataclasses import replace
+
+    padded = replace(model, padding="left")
+    receivers, donors = [RECEIVER, "abc"], [DONOR, "abd"]
+    run = padded.run(donors, read=NODES)
+    result = mt.patch(padded, receivers, run, NODES, model.direction(50, 60), audited=False)
+    for row, (receiver, donor) in enumerate(zip(receivers, donors, strict=True)):
+        alone = mt.patch(model, receiver, donor, NODES, model.direction(50, 60), audited=False)
+        torch.testing.assert_close(result.patched[row], alone.patched[0], atol=3e-5, rtol=1e-4)
+
+
+def test_an_edit_before_the_start_is_refused(checkpoint):
+    model = mt.load(str(checkpoint("gemma2")))
+    replay = record(model, model.tokenize(RECEIVER))
+    edit = mt.Ablate(mlp_out[1], positions=(2,))
+    with pytest.raises(mt.MicrotomeError, match="before the replay's start 4"):
+        replay.run([[edit]], start=4)
+
+
+def test_without_memory_for_a_batch_it_halves_and_gives_the_same(checkpoint, monkeypatch):
+    """The k-th batched pass fails as a full device would."""
+    from microtome.model.replay import Replay
+
+    model = mt.load(str(checkpoint("gemma2")))
+    donor = model.run(DONOR, read=NODES)
+    expected = mt.patch(model, RECEIVER, donor, NODES, model.direction(50, 60))
+    honest = Replay.run
+    passes = []
+
+    def full(self, edits, **options):
+        passes.append(len(edits))
+        if len(edits) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return honest(self, edits, **options)
+
+    monkeypatch.setattr(Replay, "run", full)
+    found = mt.patch(model, RECEIVER, donor, NODES, model.direction(50, 60))
+    torch.testing.assert_close(found.patched, expected.patched, atol=1e-5, rtol=1e-5)
+    assert max(passes) > 2 >= min(passes)
