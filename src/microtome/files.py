@@ -23,6 +23,7 @@ __all__ = [
     "append_jsonl",
     "clear_temporaries",
     "digest",
+    "encodable",
     "inside",
     "load_yaml",
     "make_folder",
@@ -169,6 +170,11 @@ def digest(value: Any) -> str:
     """Hex digest of a JSON-able value: the same for equal values, whatever the order of keys."""
     text = json.dumps(strict_json(value), sort_keys=True, separators=(",", ":"))
     return sha256(text.encode())
+
+
+def encodable(text: str) -> str:
+    """`text` with lone surrogates, which no encoding can write, spelt out as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def safe_name(text: str) -> str:

@@ -33,6 +33,8 @@ class Toy(Study):
     """Name of a unit that fails: `error:NAME` by the user's fault, `bug:NAME` by ours."""
     gap: float = 1e-9
     """Value of an audit whose bound is 1e-6."""
+    pictures: bool = True
+    """Whether to draw."""
     journal: Path | None = None
     """File that gets a line for every unit computed."""
 
@@ -73,7 +75,7 @@ class Squares(Step):
     def compute(self, unit: Unit, warm: Any, study: Toy) -> Product:
         time.sleep(study.delay)
         if study.journal is not None:
-            with study.journal.open("a") as file:
+            with study.journal.open("a", errors="backslashreplace") as file:
                 file.write(f"{unit.name} {os.getpid()}\n")
         kind, _, name = study.broken.partition(":")
         if name == unit.name:
@@ -94,6 +96,8 @@ class Squares(Step):
         return Cost(forwards=study.count, tokens=10 * study.count, bytes=1000 * study.count)
 
     def figures(self, study: Toy, tables: Any, arrays: Any) -> list[Any]:
+        if not study.pictures:
+            return []
         frame = tables["squares"]
         matrix = np.outer(frame["square"], [1.0, -1.0])
         heat = Heatmap("squares_map", "Squares", "Signed.", matrix, list(frame["label"]),
@@ -127,10 +131,12 @@ class Sums(Step):
         return Conclusion(
             (found,),
             {"totals": [{"total": total, "largest": largest}]},
-            {"total": {"total": total}},
+            {"total": {"total": total}, study.labels[0]: total},
         )
 
     def figures(self, study: Toy, tables: Any, arrays: Any) -> list[Any]:
+        if not study.pictures:
+            return []
         total = float(tables["totals"]["total"][0])
         group = BarGroup("sum", [total], [total - 1], [total + 1])
         return [Bars("sums_bars", "Sum", "With an interval.", ["all"], (group,), "sum (units)", "")]

@@ -69,6 +69,7 @@ class Manifest(BaseModel):
     artifacts: dict[str, Artifact] = {}
     columns: dict[str, dict[str, str]] = {}
     warnings: list[str] = []
+    """What was found damaged and made anew: history, not a flaw of the results."""
     redraw: bool = Field(default=False, exclude=True)
     """Whether figures must be drawn again although their values are the same."""
 

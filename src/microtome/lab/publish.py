@@ -59,7 +59,9 @@ class Publisher:
     def array(self, name: str, by_unit: dict[str, np.ndarray]) -> dict[str, Any]:
         """Write an array of every unit into one safetensors file."""
         path = f"arrays/{files.safe_name(name)}.safetensors"
-        arrays = {unit: np.ascontiguousarray(value) for unit, value in by_unit.items()}
+        arrays = {
+            files.encodable(unit): np.ascontiguousarray(value) for unit, value in by_unit.items()
+        }
         self.put(path, safetensors.numpy.save(arrays))
         return {"name": name, "units": len(arrays), "files": [path]}
 

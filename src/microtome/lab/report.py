@@ -47,7 +47,6 @@ def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> byte
         unfinished={
             n: r for n, r in manifest.steps.items() if r.status in ("failed", "interrupted")
         },
-        warnings=manifest.warnings,
         steps=steps,
         command=shlex.join(manifest.command),
         seed=manifest.seed,

@@ -182,7 +182,10 @@ class Step(abc.ABC):
         """What all units of the step together will take, predicted without the model."""
 
     def conclude(self, study: Any, tables: Tables, arrays: Arrays) -> Conclusion:
-        """What was found: cheap, deterministic, done anew on every start."""
+        """What was found: cheap, deterministic, done anew on every start.
+
+        A dry run has the rows of each step's first two units only; this must cope with them.
+        """
         return Conclusion()
 
     def figures(self, study: Any, tables: Tables, arrays: Arrays) -> Sequence[Figure]:

@@ -40,7 +40,7 @@ def _column(table: str, column: str, rows: Rows) -> pa.Array:
 
 def _cell(value: Any) -> Any:
     # Arrow refuses lone surrogates, which a JSONL of prompts may hold.
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+    return files.encodable(value) if isinstance(value, str) else value
 
 
 def to_parquet(table: pa.Table) -> bytes:
