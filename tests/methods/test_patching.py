@@ -105,3 +105,12 @@ def test_prompts_of_different_length_are_refused(checkpoint):
     model = mt.load(str(checkpoint("llama")))
     with pytest.raises(mt.MicrotomeError, match="equal length"):
         mt.patch(model, "short", "rather longer", mlp_out[:], model.direction(50, 60))
+
+
+def test_controls_are_read_from_the_same_patches(checkpoint):
+    model = mt.load(str(checkpoint("gemma2")))
+    own, other = model.direction(50, 60), model.direction(70, 80)
+    result = mt.patch(model, CORRUPT, CLEAN, mlp_out[:], own, controls=[own, other])
+    torch.testing.assert_close(result.controls[0], result.effects)
+    alone = mt.patch(model, CORRUPT, CLEAN, mlp_out[:], other)
+    torch.testing.assert_close(result.controls[1], alone.effects)

@@ -38,7 +38,8 @@ class Patching:
     """Effects of every patched component on every prompt.
 
     `patched` and `baseline` are logit differences Δ, `effects` the change of `metric` (logits,
-    probability of plus, or nats of KL(receiver ‖ patched)).
+    probability of plus, or nats of KL(receiver ‖ patched)), `controls` the changes along control
+    directions.
     """
 
     nodes: tuple[str, ...]
@@ -49,6 +50,7 @@ class Patching:
     metric: Metric
     names: tuple[str, str]
     audit: tuple[Audit, ...]
+    controls: Float[Tensor, "control batch node"] | None = None
     floor: float = FLOOR
 
     def rows(self) -> list[dict[str, Any]]:
@@ -100,6 +102,7 @@ def patch(
     metric: Metric = "logit_diff",
     positions: tuple[int, ...] | None = None,
     names: tuple[str, str] = ("minus", "plus"),
+    controls: Sequence[Direction] = (),
     max_rows: int = 12,
     audited: bool = True,
 ) -> Patching:
@@ -107,7 +110,8 @@ def patch(
 
     `donor` is a Run that read those sites, another Model (run on the same text), or a prompt of
     the same length. Up to `max_rows` patches of a layer share a replayed pass; `max_rows=1` is
-    the bitwise mode (see `model.replay`).
+    the bitwise mode (see `model.replay`). `controls` are directions along which nothing should
+    happen (unrelated tokens): their changes come from the very same patched logits.
     """
     direction.require("unembedding", "patch")
     singles = _expanded(model, sites)
@@ -128,8 +132,19 @@ def patch(
         donor=delta_of_logits(run.final_logits, direction),
         metric=metric,
         names=names,
+        controls=_along(controls, stacked, receiver),
         audit=audits(model, receiver, run, singles, stacked, positions) if audited else (),
     )
+
+
+def _along(
+    controls: Sequence[Direction], patched: Tensor, receiver: Run
+) -> Float[Tensor, "control batch node"] | None:
+    """Change of each control direction's own logit difference under every patch."""
+    if not controls:
+        return None
+    before = receiver.final_logits[:, None]
+    return torch.stack([delta_of_logits(patched, c) - delta_of_logits(before, c) for c in controls])
 
 
 def _expanded(model: Model, sites: Site | Sequence[Site]) -> list[Site]:
