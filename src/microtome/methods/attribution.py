@@ -20,6 +20,7 @@ from torch import Tensor
 
 from microtome.audit import Audit
 from microtome.methods.readout import delta_of_resid, secant
+from microtome.methods.result import Result
 from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
 from microtome.model.run import Run
@@ -32,7 +33,7 @@ Units = Literal["logits", "uncapped"]
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
+class Attribution(Result):
     """Parts of Δ at each row's last token, in logits; they sum to `delta`.
 
     `attention_bias` is b_O per layer, `final_bias` the final norm's and unembedding's biases,

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from microtome.audit import Audit
 from microtome.methods.readout import delta_of_logits, delta_of_resid
+from microtome.methods.result import Result
 from microtome.model.direction import Direction
 from microtome.model.run import Run
 from microtome.model.site import resid_post
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Lens:
+class Lens(Result):
     """Δ per layer at each row's last token; `names` are the answers (minus, plus)."""
 
     trajectory: Float[Tensor, "layer batch"]

@@ -21,6 +21,7 @@ from microtome.audit import Audit
 from microtome.errors import InputError
 from microtome.methods.patching.rows import audits, replayed
 from microtome.methods.readout import delta_of_logits
+from microtome.methods.result import Result
 from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
 from microtome.model.run import Run
@@ -34,7 +35,7 @@ FLOOR = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Patching:
+class Patching(Result):
     """Effects of every patched component on every prompt.
 
     `patched` and `baseline` are logit differences Δ, `effects` the change of `metric` (logits,
