@@ -1,0 +1,5 @@
+"""`python -m microtome` is the command `microtome`."""
+
+from microtome.cli import main
+
+main()
