@@ -21,7 +21,7 @@ PALETTE = (
     "#E69F00",  # orange
     "#56B4E9",  # sky blue
     "#F0E442",  # yellow
-    "#7F7F7F",  # grey
+    "#4D4D4D",  # dark grey
 )
 
 
@@ -182,6 +182,11 @@ class Grid:
         for panel in self.panels:
             for row in panel.table():
                 yield {"panel": panel.title, **row}
+
+    def one_y_axis(self) -> bool:
+        """Whether all panels are lines of one quantity, to be compared by height."""
+        lines = [panel for panel in self.panels if isinstance(panel, Lines)]
+        return len(lines) == len(self.panels) and len({panel.y_label for panel in lines}) == 1
 
     def shared(self) -> "tuple[Heatmap | Lines | Bars, ...]":
         """The panels, heat maps brought to one colour scale if all have the same centre."""

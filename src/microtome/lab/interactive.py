@@ -64,6 +64,8 @@ def _grid(figure: Grid) -> Dict:
         x, y = _domains(i, rows, columns)
         layout[f"xaxis{suffix}"] = {**panel.x, "domain": x, "anchor": f"y{suffix}"}
         layout[f"yaxis{suffix}"] = {**panel.y, "domain": y, "anchor": f"x{suffix}"}
+        if i and figure.one_y_axis():
+            layout[f"yaxis{suffix}"]["matches"] = "y"
         layout["annotations"].append(_heading(panel.title, x, y))
         if panel.coloraxis is not None:
             layout.setdefault("coloraxis", panel.coloraxis)

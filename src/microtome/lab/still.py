@@ -49,7 +49,8 @@ def draw(figure: Figure) -> Picture:
     with _style():
         picture = Picture(figsize=(min(width, 22), min(height, 30)), layout="constrained")
         FigureCanvasAgg(picture)
-        axes = picture.subplots(rows, columns, squeeze=False).ravel()
+        same = isinstance(figure, Grid) and figure.one_y_axis()
+        axes = picture.subplots(rows, columns, squeeze=False, sharey=same).ravel()
         for panel, ax in zip(panels, axes, strict=False):
             _DRAW[panel.kind](ax, panel, isinstance(figure, Grid))
         for ax in axes[len(panels) :]:
