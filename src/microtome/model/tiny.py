@@ -18,7 +18,7 @@ LAYERS, HEAD_WIDTH, MOST_HEADS = 2, 8, 4
 
 
 def tiny_model(name: str, folder: Path, *, seed: int = 0) -> Path:
-    """Save the stand-in for the model `name` (folder or hub id) into `folder`; no weights fetched."""
+    """Save the stand-in for a model (folder or hub id) into `folder`; fetches no weights."""
     path = _without_weights(name)
     try:
         config = AutoConfig.from_pretrained(path).get_text_config()
@@ -39,11 +39,12 @@ def tiny_model(name: str, folder: Path, *, seed: int = 0) -> Path:
 
 
 def tiny_adapter(target: Path, base: Path, folder: Path, *, seed: int = 0) -> Path:
-    """Save a random LoRA for the stand-in `base` with the rank and modules of the one in `target`."""
+    """Save a random LoRA for the stand-in `base`, of the rank and modules of `target`'s."""
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig.from_pretrained(str(target))
     config.inference_mode = False
+    config.base_model_name_or_path = str(base)
     torch.manual_seed(seed)
     peft = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
     with torch.no_grad():

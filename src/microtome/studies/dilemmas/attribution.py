@@ -81,7 +81,7 @@ def _finding(summary: list[dict[str, Any]], name: str, study: Configuration) -> 
     side = "defection" if top["mean"] > 0 else "cooperation"
     return Finding(
         f"{players(study.models)[name].label}: {top['component']} writes most, "
-        f"{top['mean']:+.2f} logits for {side} on average over {top['n']} prompts.",
+        f"{abs(top['mean']):.2f} logits for {side} on average over {top['n']} prompts.",
         top["mean"], top["low"], top["high"], unit="logits", n=top["n"],
         control="the parts sum to Δ on every prompt",
     )  # fmt: skip
@@ -92,9 +92,7 @@ def _by_pair(changes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return [[r for r in changes if (r["source"], r["target"]) == pair] for pair in pairs]
 
 
-def _change(
-    rows: list[dict[str, Any]], study: Configuration, full: "pd.DataFrame"
-) -> Finding:
+def _change(rows: list[dict[str, Any]], study: Configuration, full: "pd.DataFrame") -> Finding:
     top = max(rows, key=lambda row: abs(row["difference"]))
     labels = players([top["source"], top["target"]])
     claimed = sum(row["p_max_t"] < 1 - study.level for row in rows)

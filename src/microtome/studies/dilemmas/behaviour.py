@@ -9,11 +9,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import microtome as mt
+from microtome.data.games import STATE_NAMES
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import prompt_cost
-from microtome.studies.dilemmas.evidence import bounds, mean_of, over_wordings, present, said
+from microtome.studies.dilemmas.evidence import (
+    bounds,
+    difference_of,
+    groups,
+    mean_of,
+    over_wordings,
+    present,
+    said,
+)
 from microtome.studies.dilemmas.figures.behaviour import behaviour_figures
 from microtome.studies.dilemmas.models import (
     ANSWERS,
@@ -56,7 +65,11 @@ class Behaviour(Step):
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         frame = tables["behaviour"]
         return Conclusion(
-            findings=[finding for name in present(frame, study) for finding in _findings(frame, name, study)],
+            findings=[
+                finding
+                for name in present(frame, study)
+                for finding in _findings(frame, name, study)
+            ],
             tables={"behaviour_by_state": by_state(frame, study)},
         )
 
@@ -90,13 +103,13 @@ def by_state(frame: "pd.DataFrame", study: Configuration) -> list[dict[str, Any]
     """P(defect | state) per model, its interval over the wordings of that state."""
     found = []
     compared = present(frame, study)
-    for (name, state), part in frame.groupby(["model", "state"], sort=False):
-        defect = over_wordings(part["p_defect"], study)
+    for (name, state), part in groups(frame, "model", "state"):
+        defect = over_wordings(part["p_defect"].tolist(), study)
         either = part["p_defect"] + part["p_cooperate"]
         found.append(
             {
                 "model": name,
-                "label": compared[str(name)].label,
+                "label": compared[name].label,
                 "state": state,
                 "p_defect": defect.value,
                 # A probability's interval ends where probabilities end.
@@ -121,15 +134,35 @@ def _findings(frame: "pd.DataFrame", name: str, study: Configuration) -> list[Fi
     )
     mean = mean_of(own, "p_defect", study)
     first = Finding(
-        f"{label} defects with probability {states} ({said(mean, study)} of the mean).",
+        f"{label} defects with probability {states}; mean {mean.value:.2f} "
+        f"({said(mean, study)}).",
         mean.value, **bounds(mean), unit="P(defect)", n=mean.n,
     )  # fmt: skip
-    return [first, *_against_base(frame, own, label, name, study)]
+    return [first, *_conditional(own, label, study), *_against_base(frame, own, name, study)]
+
+
+def _conditional(own: "pd.DataFrame", label: str, study: Configuration) -> list[Finding]:
+    """Does the choice hang on what the opponent did last?"""
+    theirs = own["state"].where(own["state"].isin(STATE_NAMES)).str[1]
+    after_c, after_d = (own["p_defect"][theirs == move].tolist() for move in "CD")
+    if len(after_c) == 0 or len(after_d) == 0:
+        return []
+    change, low, high = difference_of(after_d, after_c, study)
+    more = "more" if change > 0 else "less"
+    return [
+        Finding(
+            f"{label} defects {more} after the opponent defected than after it cooperated, by "
+            f"{abs(change):.2f} in probability.",
+            change, low, high, unit="P(D | opponent defected) − P(D | opponent cooperated)",
+            n=len(after_c) + len(after_d), control="wordings in which the opponent cooperated",
+        )
+    ]  # fmt: skip
 
 
 def _against_base(
-    frame: "pd.DataFrame", own: "pd.DataFrame", label: str, name: str, study: Configuration
+    frame: "pd.DataFrame", own: "pd.DataFrame", name: str, study: Configuration
 ) -> list[Finding]:
+    label = present(frame, study)[name].label
     if name == BASE or BASE not in present(frame, study):
         return []
     keys = ["scenario", "variant"]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from microtome.statistics import sign_flip
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import FLIPS, bounds, clusters, mean_of, present
+from microtome.studies.dilemmas.evidence import FLIPS, bounds, clusters, groups, mean_of, present
 from microtome.studies.dilemmas.players import players
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ def summarised(full: "pd.DataFrame", study: Configuration) -> Rows:
     """Mean contribution of every part over all prompts of a model, with its interval."""
     found = []
     compared = present(full, study)
-    for (model, component), part in full.groupby(["model", "component"], sort=False):
+    for (model, component), part in groups(full, "model", "component"):
         mean = mean_of(part, "contribution", study)
         found.append(
             {
                 "model": model,
-                "label": compared[str(model)].label,
+                "label": compared[model].label,
                 "component": component,
                 **_kind(part),
                 "mean": mean.value,
@@ -76,7 +76,7 @@ def _difference(full: "pd.DataFrame", source: str, target: str, study: Configura
     p_of = dict(zip(wide.columns, p, strict=True))
     return [
         _row(part, source, target, float(p_of[name]), study)
-        for name, part in both.groupby("component", sort=False)
+        for (name,), part in groups(both, "component")
     ]
 
 

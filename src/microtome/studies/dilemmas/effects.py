@@ -16,6 +16,7 @@ from microtome.studies.dilemmas.evidence import (
     FLIPS,
     bounds,
     clusters,
+    groups,
     mean_of,
     ratio_of,
     smallest_p,
@@ -35,7 +36,7 @@ _PLACE = ["scenario", "variant"]
 
 
 def title(source: str, target: str) -> str:
-    """"Strategic → Deontological"."""
+    """ "Strategic → Deontological"."""
     both = players([source, target])
     return f"{both[source].label} → {both[target].label}"
 
@@ -43,10 +44,9 @@ def title(source: str, target: str) -> str:
 def summarised(results: "pd.DataFrame", study: Configuration) -> Rows:
     """Mean effect of every component per pair: change of Δ, share of the gap, tests."""
     found: Rows = []
-    for _, pair in results.groupby(_PAIR, sort=False):
+    for _, pair in groups(results, *_PAIR):
         flips, chance = _tests(pair, study)
-        for component, part in pair.groupby("component", sort=False):
-            name = str(component)
+        for (name,), part in groups(pair, "component"):
             tested = {"p_max_t": flips.get(name), "p_random_component": chance.get(name)}
             found.append({**_effect(part, study), **tested})
     return found
@@ -76,18 +76,16 @@ def _effect(part: "pd.DataFrame", study: Configuration) -> dict[str, Any]:
     return row
 
 
-def _tests(
-    pair: "pd.DataFrame", study: Configuration
-) -> tuple[dict[str, float], dict[str, float]]:
+def _tests(pair: "pd.DataFrame", study: Configuration) -> tuple[dict[str, float], dict[str, float]]:
     """Both p-values of every head, attention and MLP of one pair."""
     parts = pair[pair["kind"] != "resid"]
     wide = parts.pivot_table(index=_PLACE, columns="component", values="delta_change", sort=False)
     kinds = parts.drop_duplicates("component").set_index("component")["kind"]
-    groups = clusters(wide.index.to_frame(index=False), study)
+    families = clusters(wide.index.to_frame(index=False), study)
     values = wide.to_numpy()
-    flips = sign_flip(values, groups, resamples=FLIPS, seed=study.seed)
+    flips = sign_flip(values, families, resamples=FLIPS, seed=study.seed)
     labels = [str(kinds[name]) for name in wide.columns]
-    chance = random_component(values, labels, groups, study.resamples, study.seed)
+    chance = random_component(values, labels, families, study.resamples, study.seed)
     names = [str(name) for name in wide.columns]
     return dict(zip(names, flips.tolist(), strict=True)), dict(
         zip(names, chance.tolist(), strict=True)
@@ -110,7 +108,7 @@ def consistency(results: "pd.DataFrame") -> Rows:
     A component flips a scenario when it flips more than half of its wordings.
     """
     found: Rows = []
-    for (source, target, component), part in results.groupby([*_PAIR, "component"], sort=False):
+    for (source, target, component), part in groups(results, *_PAIR, "component"):
         shares = part.groupby("scenario", sort=False)["action_flipped"].mean()
         found.append(
             {
@@ -135,7 +133,7 @@ def across_pairs(
 ) -> Rows:
     """One line per pair: the gap, the strongest component, how many stand out, the control."""
     found: Rows = []
-    for (source, target), pair in results.groupby(_PAIR, sort=False):
+    for (source, target), pair in groups(results, *_PAIR):
         own = [r for r in summary if (r["source"], r["target"]) == (source, target)]
         parts = [row for row in own if row["kind"] != "resid"]
         unrelated = control[(control["source"] == source) & (control["target"] == target)]
@@ -148,6 +146,7 @@ def across_pairs(
                 **_strongest(parts),
                 "n_components": len(parts),
                 "n_claimed": sum(row["p_random_component"] < 1 - study.level for row in parts),
+                "n_nonzero": sum(row["p_max_t"] < 1 - study.level for row in parts),
                 "n_flipping": sum(row["flips"] > 0 for row in parts),
                 "sum_of_singles": _sum_of_singles(parts),
                 "unrelated_ratio": _unrelated_ratio(pair, unrelated),

@@ -5,8 +5,10 @@ the smallest two-sided p-value that flipping signs can reach is 2 / 2^5 = 0.06. 
 wordings asks less: would other wordings of these very scenarios show the same?
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from microtome.statistics import Interval, bootstrap_mean, bootstrap_ratio
 from microtome.studies.dilemmas.configuration import Configuration
@@ -27,6 +29,14 @@ def present(frame: "pd.DataFrame", study: Configuration) -> dict[str, Player]:
 def scenarios_in(frame: "pd.DataFrame") -> list[str]:
     """The scenarios of a table, in their order."""
     return list(dict.fromkeys(frame["scenario"]))
+
+
+def groups(
+    frame: "pd.DataFrame", *columns: str
+) -> "Iterator[tuple[tuple[Any, ...], pd.DataFrame]]":
+    """The rows of equal values in `columns`, with these values, in the order they are met."""
+    for values, part in frame.groupby(list(columns), sort=False):
+        yield (values if isinstance(values, tuple) else (values,)), part
 
 
 def clusters(frame: "pd.DataFrame", study: Configuration) -> list[Hashable] | None:
@@ -63,6 +73,19 @@ def bounds(interval: Interval, low: str = "low", high: str = "high") -> dict[str
     return {low: interval.low, high: interval.high}
 
 
+def difference_of(
+    high: Sequence[float], low: Sequence[float], study: Configuration
+) -> tuple[float, float | None, float | None]:
+    """Difference of two groups' means with Welch's interval over the wordings of both."""
+    from scipy import stats
+
+    value = float(np.mean(high) - np.mean(low))
+    if min(len(high), len(low)) < 2 or np.ptp(high) == 0 == np.ptp(low):
+        return value, None, None
+    ends = stats.ttest_ind(high, low, equal_var=False).confidence_interval(study.level)
+    return value, float(ends.low), float(ends.high)
+
+
 def smallest_p(n_clusters: int) -> float:
     """The smallest two-sided p-value that flipping the signs of so many clusters can give."""
     exact = 2.0**n_clusters
@@ -70,8 +93,8 @@ def smallest_p(n_clusters: int) -> float:
 
 
 def said(interval: Interval, study: Configuration) -> str:
-    """"95 % interval over 5 scenarios" or why there is none."""
-    what = study.resample
-    if interval.low is None:
-        return f"no interval from one of the {what}"
-    return f"{study.level:.0%} interval over {interval.clusters} {what}"
+    """ "95% interval −0.10 to +0.35 over 5 scenarios", or why there is none."""
+    if interval.low is None or interval.high is None:
+        return f"no interval: one {study.resample.removesuffix('s')} only"
+    ends = f"{interval.low:+.2f} to {interval.high:+.2f}"
+    return f"{study.level:.0%} interval {ends} over {interval.clusters} {study.resample}"

@@ -15,7 +15,7 @@ from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import prompt_cost
-from microtome.studies.dilemmas.evidence import bounds, mean_of, present, said
+from microtome.studies.dilemmas.evidence import bounds, groups, mean_of, present, said
 from microtome.studies.dilemmas.figures.lens import lens_figures
 from microtome.studies.dilemmas.models import (
     ANSWERS,
@@ -102,17 +102,13 @@ def _statistics(lens: "mt.Lens", batch: Batch) -> list[dict[str, Any]]:
 def _nested(frame: "pd.DataFrame") -> dict[str, Any]:
     """Model -> scenario -> variant -> Δ per layer."""
     found: dict[str, Any] = {}
-    for (model, scenario, variant), part in frame.groupby(
-        ["model", "scenario", "variant"], sort=False
-    ):
+    for (model, scenario, variant), part in groups(frame, "model", "scenario", "variant"):
         values = part.sort_values("layer")["delta"].tolist()
         found.setdefault(model, {}).setdefault(scenario, {})[str(variant)] = values
     return found
 
 
-def _finding(
-    frame: "pd.DataFrame", label: str, n_layers: int, study: Configuration
-) -> Finding:
+def _finding(frame: "pd.DataFrame", label: str, n_layers: int, study: Configuration) -> Finding:
     final = mean_of(frame, "final_delta", study)
     settled = int(np.median(frame["settles_at"]))
     leaning = "defect" if final.value > 0 else "cooperate"

@@ -66,9 +66,7 @@ class Patching(Step):
             patched = _patch(prompt, warm[pair.source], warm[pair.target], study)
             audits.extend(patched.audit)
             found += _lines(patched, pair, prompt)
-        control = _patch(
-            prompts[0], warm[pair.source], warm[pair.target], study, unrelated=True
-        )
+        control = _patch(prompts[0], warm[pair.source], warm[pair.target], study, unrelated=True)
         return Product(
             {
                 "patching_results": found,
@@ -100,9 +98,7 @@ class Patching(Step):
 def patched_prompts(study: Configuration) -> dict[str, tuple[Prompt, ...]]:
     """The prompts to patch: the given ones and the first `patched_wordings` generated ones."""
     left_out = study.wordings - study.patched_wordings
-    return {
-        name: prompts[: len(prompts) - left_out] for name, prompts in prompts_of(study).items()
-    }
+    return {name: prompts[: len(prompts) - left_out] for name, prompts in prompts_of(study).items()}
 
 
 def _patch(
@@ -124,6 +120,7 @@ def _patch(
         metric="logit_diff" if unrelated else study.metric,
         names=ANSWERS,
         max_rows=study.max_rows,
+        audited=not unrelated,
     )
 
 
@@ -164,7 +161,7 @@ def kind_of(component: str) -> str:
 def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
     level = 1 - study.level
     gap = Finding(
-        f"{row['pair']}: on the same {row['n_prompts']} prompts the source's Δ is "
+        f"{row['pair']}: on the same {row['n_prompts']} prompts the source's Δ lies "
         f"{row['mean_gap']:+.2f} logits from the receiver's; they act differently on "
         f"{row['actions_differ']} of them.",
         row["mean_gap"], row["gap_low"], row["gap_high"], unit="Δ logit (D − C)",
@@ -176,7 +173,8 @@ def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
         f"{row['pair']}: {row['top_component']} changes most when swapped alone, by "
         f"{row['top_change']:+.2f} logits{part}; {row['n_claimed']} of {row['n_components']} "
         f"components stand out from random ones of their kind at p < {level:.2g} (max-T), "
-        f"{row['n_flipping']} ever flip the action.",
+        f"{row['n_nonzero']} by flipped signs, which can reach p = {row['smallest_p']:.2g} here; "
+        f"{row['n_flipping']} flip the action on some prompt.",
         row["top_change"], row["top_low"], row["top_high"], unit="Δ logit (D − C)",
         n=row["n_prompts"],
         control=f"median effect on unrelated tokens: {row['unrelated_ratio']:.2f} of that on Δ",

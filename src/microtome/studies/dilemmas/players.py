@@ -60,7 +60,7 @@ class Pair:
 
     @classmethod
     def parse(cls, text: str) -> "Pair":
-        """"PT2_COREDe:PT3_COREDe": source, colon, target."""
+        """ "PT2_COREDe:PT3_COREDe": source, colon, target."""
         source, colon, target = (part.strip() for part in text.partition(":"))
         if not colon or not source or not target or ":" in target:
             raise ConfigError(f"The pair {text!r} is not SOURCE:TARGET; write two model names.")

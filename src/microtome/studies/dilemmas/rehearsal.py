@@ -1,4 +1,4 @@
-"""The stand-in of a dry run: a tiny random model with the target's tokenizer and adapters' shape."""
+"""The stand-in of a dry run: tiny and random, with the target's tokenizer and adapters' shape."""
 
 import tempfile
 from pathlib import Path

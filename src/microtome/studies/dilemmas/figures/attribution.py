@@ -8,6 +8,7 @@ from microtome.lab.figures import BarGroup, Bars, Figure, Grid, Heatmap
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.evidence import present, scenarios_in
+from microtome.studies.dilemmas.figures.whiskers import whiskers
 from microtome.studies.dilemmas.players import Player
 
 if TYPE_CHECKING:
@@ -138,7 +139,6 @@ def _ranges(values: "list[np.ndarray]", player: Player) -> BarGroup:
 
 def _top(top: "pd.DataFrame", player: Player, study: Configuration) -> Bars:
     ordered = top.sort_values("contribution", ascending=False)
-    value = ordered["contribution"]
     return Bars(
         f"dla_top_components_{player.name}",
         f"Components that write most: {player.label}",
@@ -146,15 +146,7 @@ def _top(top: "pd.DataFrame", player: Player, study: Configuration) -> Bars:
         f"{study.top_k} for defection (right) and for cooperation (left); whiskers are "
         f"{study.level:.0%} intervals over {study.resample}.",
         list(ordered["component"]),
-        [
-            BarGroup(
-                player.label,
-                value.to_numpy(float),
-                ordered["low"].fillna(value).to_numpy(float),
-                ordered["high"].fillna(value).to_numpy(float),
-                player.colour,
-            )
-        ],
+        [whiskers(ordered, "contribution", player.label, player.colour)],
         UNIT,
         "component",
     )

@@ -1,17 +1,12 @@
 """Figures of choices: a table of P(defect | state), and the same with intervals."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from microtome.lab.figures import BarGroup, Bars, Figure, Heatmap
+from microtome.lab.figures import Bars, Figure, Heatmap
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.evidence import present
-from microtome.studies.dilemmas.players import Player
-
-if TYPE_CHECKING:
-    import pandas as pd
+from microtome.studies.dilemmas.figures.whiskers import whiskers
 
 
 def behaviour_figures(study: Configuration, tables: Tables) -> list[Figure]:
@@ -36,7 +31,10 @@ def behaviour_figures(study: Configuration, tables: Tables) -> list[Figure]:
         annotate=True,
         limit=0.5,
     )
-    groups = [_group(rows[name], states, player) for name, player in compared.items()]
+    groups = [
+        whiskers(rows[name].reindex(states), "p_defect", player.label, player.colour)
+        for name, player in compared.items()
+    ]
     bars = Bars(
         "behaviour_by_state",
         "Probability of defecting, with intervals",
@@ -50,14 +48,3 @@ def behaviour_figures(study: Configuration, tables: Tables) -> list[Figure]:
         horizontal=False,
     )
     return [table, bars]
-
-
-def _group(rows: "pd.DataFrame", states: list[str], player: Player) -> BarGroup:
-    picked = rows.reindex(states)
-    return BarGroup(
-        player.label,
-        picked["p_defect"].to_numpy(float),
-        picked["low"].fillna(picked["p_defect"]).to_numpy(float),
-        picked["high"].fillna(picked["p_defect"]).to_numpy(float),
-        player.colour,
-    )

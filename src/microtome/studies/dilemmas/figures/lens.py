@@ -51,19 +51,17 @@ def _comparison(frame: "pd.DataFrame", scenario: str, study: Configuration) -> L
 
 
 def _titled(panel: Lines, scenario: str) -> Lines:
-    return Lines(
-        panel.name, scenario, panel.caption, panel.series, panel.x_label, panel.y_label
-    )
+    return Lines(panel.name, scenario, panel.caption, panel.series, panel.x_label, panel.y_label)
 
 
 def _series(rows: "pd.DataFrame", player: Player) -> Series:
     by_layer = rows.groupby("layer")["delta"]
     return Series(
         player.label,
-        sorted(rows["layer"].unique()),
-        by_layer.mean().to_numpy(),
-        by_layer.min().to_numpy(),
-        by_layer.max().to_numpy(),
+        sorted(rows["layer"].unique().tolist()),
+        by_layer.mean().tolist(),
+        by_layer.min().tolist(),
+        by_layer.max().tolist(),
         player.colour,
     )
 

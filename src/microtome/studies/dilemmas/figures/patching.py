@@ -1,14 +1,15 @@
-"""Figures of patching: effects as heat maps, the top components, consistency, the pairs compared."""
+"""Figures of patching: heat maps of effects, the top components, consistency, pairs compared."""
 
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from microtome.lab.figures import BarGroup, Bars, Figure, Grid, Heatmap, Lines, Series
+from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Series
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.evidence import scenarios_in
+from microtome.studies.dilemmas.figures.whiskers import whiskers
 from microtome.studies.dilemmas.players import Pair, players
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 CHANGE = "change of Δ (logits)"
 SHARE = "share of the gap between the models"
+_INKS = ("#000000", "#E69F00", "#56B4E9", "#882255", "#999933")
+"""Colours of pairs, none of them a model's."""
 _PER_PAIR = 8
 _SHOWN = 30
 
@@ -88,22 +91,13 @@ def _column_order(name: str) -> tuple[int, int]:
 def _top(top: "pd.DataFrame", pair: Pair, study: Configuration) -> Bars:
     colour = players([pair.source])[pair.source].colour
     ordered = top.sort_values("mean_delta_change", ascending=False)
-    value = ordered["mean_delta_change"]
     return Bars(
         f"patch_top_components_{pair.name}",
         f"Components whose swap changes most: {_title(pair)}",
         f"The {len(top)} heads, attentions and MLPs of largest mean effect over all prompts; "
         f"whiskers are {study.level:.0%} intervals over {study.resample}.",
         list(ordered["component"]),
-        [
-            BarGroup(
-                _title(pair),
-                value.to_numpy(float),
-                ordered["low"].fillna(value).to_numpy(float),
-                ordered["high"].fillna(value).to_numpy(float),
-                colour,
-            )
-        ],
+        [whiskers(ordered, "mean_delta_change", _title(pair), colour)],
         CHANGE,
         "component",
     )
@@ -140,13 +134,13 @@ def _consistency(results: "pd.DataFrame", pair: Pair) -> list[Figure]:
 
 def _residual(summary: "pd.DataFrame", study: Configuration) -> Lines:
     series = []
-    for pair in _pairs(summary, study):
+    for i, pair in enumerate(_pairs(summary, study)):
         rows = _of(summary, pair)
         rows = rows[(rows["kind"] == "resid") & rows["normalised"].notna()].sort_values("layer")
         if len(rows):
-            series.append(
-                Series(_title(pair), rows["layer"].to_numpy(), rows["normalised"].to_numpy(float))
-            )
+            ink = _INKS[i % len(_INKS)]
+            y = rows["normalised"].astype(float).tolist()
+            series.append(Series(_title(pair), rows["layer"].tolist(), y, colour=ink))
     return Lines(
         "patch_residual_stream",
         "The whole residual stream swapped, layer by layer",

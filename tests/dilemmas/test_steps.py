@@ -1,0 +1,210 @@
+"""The four steps on a tiny random Gemma-2 agree with each other and with transformers.
+
+What one step says is checked against another that gets there by other means, and against plain
+Hugging Face forward passes.
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import microtome as mt
+from tests.dilemmas.conftest import SCENARIOS
+
+pytestmark = pytest.mark.medium
+PLACE = ["model", "scenario", "variant"]
+N_LAYERS, N_HEADS = 3, 4
+
+
+def _table(record, name):
+    return pd.read_parquet(record.path / "tables" / f"{name}.parquet")
+
+
+def _audits(record):
+    found = json.loads((record.path / "findings.json").read_text())
+    return [(step["step"], audit) for step in found["steps"] for audit in step["audits"]]
+
+
+def test_every_audit_of_the_engine_is_there_and_passes(finished):
+    audits = _audits(finished)
+    names = " ".join(audit["name"] for _, audit in audits)
+    for due in ("completeness", "per layer", "lens = the model's", "self-patch", "full patch"):
+        assert due in names
+    assert all(audit["passed"] for _, audit in audits)
+
+
+def test_behaviour_equals_plain_transformers(finished, zoo):
+    tokenizer = AutoTokenizer.from_pretrained(zoo.model)
+    base = AutoModelForCausalLM.from_pretrained(zoo.model).eval()
+    tuned = PeftModel.from_pretrained(base, zoo.adapters / "PT2_COREDe").eval()
+    study = zoo.study()
+    from microtome.studies.dilemmas.wordings import prompts_of
+
+    rows = _table(finished, "behaviour").set_index(PLACE)
+    for scenario, prompts in prompts_of(study).items():
+        ids = tokenizer(prompts[0].prompt + " action", return_tensors="pt")["input_ids"]
+        one, two = tokenizer.convert_tokens_to_ids(["1", "2"])
+        with torch.no_grad():
+            p = tuned(ids).logits[0].double().softmax(-1)
+        found = rows.loc[("PT2_COREDe", scenario, 1)]
+        assert found["p_cooperate"] == pytest.approx(float(p[-1, one]), rel=1e-4)
+        assert found["p_defect"] == pytest.approx(float(p[-1, two]), rel=1e-4)
+        assert found["p_common_prefix"] == pytest.approx(float(p[-2, ids[0, -1]]), rel=1e-4)
+
+
+def test_probabilities_sum_to_one_and_give_delta(finished):
+    rows = _table(finished, "behaviour")
+    assert np.allclose(rows["p_cooperate"] + rows["p_defect"] + rows["p_neither"], 1, atol=1e-6)
+    assert np.allclose(np.log(rows["p_defect"] / rows["p_cooperate"]), rows["delta"], atol=1e-4)
+    assert (rows["action"] == np.where(rows["delta"] > 0, "defect", "cooperate")).all()
+
+
+def test_the_lens_ends_where_behaviour_is(finished):
+    own = _table(finished, "behaviour").set_index(PLACE)["delta"]
+    lens = _table(finished, "lens_statistics").set_index(PLACE)
+    assert np.allclose(lens["final_delta"], own.loc[lens.index], atol=1e-4)
+    assert (lens["cooperate_layers"] + lens["defect_layers"] == N_LAYERS).all()
+
+
+def test_flips_are_changes_of_sign(finished):
+    lens = _table(finished, "lens_statistics").set_index(PLACE)
+    trajectories = _table(finished, "lens_trajectories")
+    assert lens["n_flips"].sum() > 0, "a random model changes its mind somewhere"
+    for place, part in trajectories.groupby(PLACE):
+        sign = part.sort_values("layer")["delta"].to_numpy() > 0
+        flips = [layer for layer in range(1, N_LAYERS) if sign[layer] != sign[layer - 1]]
+        assert lens.loc[place, "flip_layers"] == " ".join(map(str, flips))
+        assert lens.loc[place, "settles_at"] == (flips[-1] if flips else 0)
+
+
+def test_attributions_sum_to_delta(finished):
+    full = _table(finished, "attribution_full")
+    own = _table(finished, "behaviour").set_index(PLACE)["delta"]
+    total = full.groupby(PLACE)["contribution"].sum()
+    assert np.allclose(total, own.loc[total.index], atol=1e-4)
+    per_prompt = full.groupby(PLACE)["component"].count()
+    assert (per_prompt == N_LAYERS * (N_HEADS + 2) + 3).all()
+
+
+def test_rankings_follow_the_means(finished):
+    top = _table(finished, "attribution_top")
+    means = _table(finished, "attribution_full").groupby(["model", "component"])["contribution"]
+    for (_, side), part in top.groupby(["model", "side"]):
+        values = part.sort_values("rank")["contribution"]
+        assert (values > 0).all() if side == "pro_defect" else (values < 0).all()
+        assert values.abs().is_monotonic_decreasing
+    row = top.iloc[0]
+    assert row["contribution"] == pytest.approx(means.mean()[(row["model"], row["component"])])
+
+
+def test_patching_starts_from_the_receiver_and_knows_the_donor(finished):
+    own = _table(finished, "behaviour").set_index(PLACE)["delta"]
+    results = _table(finished, "patching_results")
+    for role, column in (("target", "baseline_delta"), ("source", "donor_delta")):
+        index = pd.MultiIndex.from_frame(results[[role, "scenario", "variant"]])
+        assert np.allclose(results[column], own.loc[index], atol=1e-4)
+    change = results["patched_delta"] - results["baseline_delta"]
+    assert np.allclose(results["delta_change"], change)
+    flipped = (results["patched_delta"] > 0) != (results["baseline_delta"] > 0)
+    assert (results["action_flipped"] == flipped).all()
+    small = results["baseline_delta"].abs() < 0.1
+    assert results.loc[small, "effect_size"].isna().all()
+    assert results.loc[~small, "effect_size"].notna().all()
+
+
+def test_a_patched_head_equals_a_full_forward_with_that_head(finished, zoo):
+    from microtome.studies.dilemmas.models import batches, load_models
+    from microtome.studies.dilemmas.wordings import prompts_of
+
+    study = zoo.study()
+    models = load_models(study)
+    source, target = models["PT2_COREDe"], models["PT3_COREDe"]
+    prompt = prompts_of(study)["CD_punished"][1]
+    (batch,) = batches(target, [prompt], study)
+    donor = source.run(batch.ids, read=mt.head_out[:, :])
+    edit = mt.Replace(mt.head_out[1, 2], donor)
+    logits = target.run(batch.ids, write=edit).final_logits[0]
+    expected = float(logits[batch.answers[0].second] - logits[batch.answers[0].first])
+    results = _table(finished, "patching_results").set_index(
+        ["source", "target", "scenario", "variant", "component"]
+    )
+    found = results.loc[("PT2_COREDe", "PT3_COREDe", "CD_punished", 2, "L1H2")]
+    assert found["patched_delta"] == pytest.approx(expected, abs=1e-4)
+    assert abs(found["delta_change"]) > 1e-3
+
+
+def test_the_whole_residual_stream_closes_the_whole_gap(finished):
+    summary = _table(finished, "patching_summary").set_index(["source", "target", "component"])
+    for pair in (("PT2_COREDe", "PT3_COREDe"), ("MLP1", "base")):
+        assert summary.loc[(*pair, "L2_resid_post"), "normalised"] == pytest.approx(1, abs=1e-4)
+
+
+def test_a_planted_cause_is_found_and_nothing_above_it_is_blamed(finished):
+    """MLP1 differs from base in the second layer's MLP only: it alone closes the gap."""
+    rows = _table(finished, "patching_summary")
+    rows = rows[(rows["source"] == "MLP1") & (rows["target"] == "base")].set_index("component")
+    assert abs(rows.loc["L1_MLP", "mean_delta_change"]) > 0.05
+    assert rows.loc["L1_MLP", "normalised"] == pytest.approx(1, abs=1e-3)
+    before = [c for c in rows.index if c.startswith(("L0", "L1H", "L1_ATTN"))]
+    assert rows.loc[before, "mean_delta_change"].abs().max() < 1e-5
+
+
+def test_equal_adapters_give_no_effect_and_no_claim(finished):
+    results = _table(finished, "patching_results")
+    twins = results[results["source"] == "TWIN"]
+    assert twins["delta_change"].abs().max() < 1e-5
+    assert not twins["action_flipped"].any()
+    summary = _table(finished, "patching_summary")
+    assert summary[summary["source"] == "TWIN"]["normalised"].isna().all()
+    across = _table(finished, "cross_experiment_summary").set_index("source")
+    assert across.loc["TWIN", "actions_differ"] == 0
+    assert across.loc["TWIN", "n_flipping"] == 0
+
+
+def test_three_scenarios_allow_no_claim_by_flipped_signs(finished):
+    across = _table(finished, "cross_experiment_summary")
+    assert (across["smallest_p"] == 2 / 2 ** len(SCENARIOS)).all()
+    assert (across["n_nonzero"] == 0).all()
+
+
+def test_consistency_counts_flipped_scenarios(finished):
+    results = _table(finished, "patching_results")
+    table = _table(finished, "patching_consistency").set_index(["source", "target", "component"])
+    assert table["prompts_flipped"].sum() > 0
+    for place, part in results.groupby(["source", "target", "component"]):
+        flipped = [g["action_flipped"].mean() > 0.5 for _, g in part.groupby("scenario")]
+        assert table.loc[place, "scenarios_flipped"] == sum(flipped)
+        assert table.loc[place, "consistency"] == pytest.approx(np.mean(flipped))
+
+
+def test_figures_of_every_step_are_drawn_with_the_data_behind_them(finished):
+    names = {path.stem for path in (finished.path / "figures").glob("*.png")}
+    due = {"behaviour_p_defect", "logit_lens_grid", "final_preferences_heatmap"}
+    due |= {"cross_experiment_summary", "dla_top_components_base", "patch_residual_stream"}
+    due |= {"patch_top_components_PT2_COREDe_to_PT3_COREDe"}
+    for scenario in SCENARIOS:
+        due |= {f"logit_lens_comparison_{scenario}", f"dla_heads_{scenario}"}
+        due |= {f"dla_mlps_{scenario}", f"patch_heatmap_{scenario}"}
+    assert due <= names
+    for name in due:
+        assert (finished.path / "figures" / f"{name}.svg").stat().st_size > 1000
+        assert len((finished.path / "figures" / f"{name}.csv").read_text().splitlines()) > 1
+
+
+def test_findings_are_sentences_with_numbers_and_sizes(finished):
+    found = json.loads((finished.path / "findings.json").read_text())
+    sentences = [f for step in found["steps"] for f in step["findings"]]
+    assert {step["step"] for step in found["steps"] if step["findings"]} == {
+        "behaviour", "lens", "attribution", "patching",
+    }  # fmt: skip
+    assert all(f["text"].endswith(".") and f["n"] for f in sentences)
+
+
+def test_trajectories_are_data_by_model_scenario_and_variant(finished):
+    data = json.loads((finished.path / "data" / "trajectories.json").read_text())
+    assert len(data["PT2_COREDe"]["CD_punished"]["2"]) == N_LAYERS
