@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from microtome.errors import AdapterError
 
 
+KEPT_WEIGHTS = 4
+
+
 class AdapterBank:
     """The adapters attached to one Hugging Face model, and which of them is on."""
 
@@ -23,6 +26,7 @@ class AdapterBank:
         self.hf = hf
         self._peft: Any = None
         self._active: str | None = None
+        self._weights: dict[tuple[nn.Module, str | None], Tensor] = {}
 
     def attach(self, folder: Path) -> str:
         """Attach the adapter in a folder (once); returns the key to switch it on with."""
@@ -60,9 +64,19 @@ class AdapterBank:
         self._active = key
 
     def weight(self, module: Any, key: str | None) -> Tensor:
-        """A projection's effective weight in fp32, the adapter's delta included."""
-        base = getattr(module, "base_layer", module)
-        weight = base.weight.detach().float()
+        """A projection's effective weight in fp32, the adapter's delta included.
+
+        The last few are kept: the heads of a layer ask for the same one in turn.
+        """
+        known = (module, key)
+        if known not in self._weights:
+            while len(self._weights) >= KEPT_WEIGHTS:
+                self._weights.pop(next(iter(self._weights)))
+            self._weights[known] = self._effective(module, key)
+        return self._weights[known]
+
+    def _effective(self, module: Any, key: str | None) -> Tensor:
+        weight = getattr(module, "base_layer", module).weight.detach().float()
         if key is not None and key in getattr(module, "lora_A", {}):
             weight = weight + module.get_delta_weight(key).detach().float()
         return weight

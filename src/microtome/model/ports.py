@@ -104,9 +104,7 @@ class Ports:
             )
         elif kind in "qkv":
             module, heads = self.parts.projection(kind, layer)
-            self.taps.out_of[module].append(
-                lambda x: self._keep((kind, layer), torch.cat([x[..., c] for c in heads], -1))
-            )
+            self.taps.out_of[module].append(lambda x: self._keep_heads((kind, layer), x, heads))
         else:
             self._tap(kind, layer, lambda x: self._keep((kind, layer), x))
 
@@ -117,6 +115,15 @@ class Ports:
             self.caught[key] = x
         else:
             self.caught[key] = x.detach().clone()
+
+    def _keep_heads(self, key: Key, x: Tensor, heads: list[slice]) -> Tensor | None:
+        """Keep the heads' columns; with a graph, on the path that the model goes on with."""
+        parts = torch.cat([x[..., columns] for columns in heads], -1)
+        self._keep(key, parts)
+        if not self.keep_graph:
+            return None
+        at = torch.cat([torch.arange(c.start, c.stop, device=x.device) for c in heads])
+        return x.index_copy(-1, at, parts)
 
     # --- edits --------------------------------------------------------------------------------
 

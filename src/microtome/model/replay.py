@@ -51,16 +51,27 @@ class Replay:
         """
         if whole and (len(edits) != 1 or start):
             raise InputError("whole=True replays one list of edits over all positions.")
-        first = min((site.layer for row in edits for site in _sites(self.model, row)), default=0)
-        count = len(edits)
+        layers = [site.layer for row in edits for site in _sites(self.model, row)] or [0]
+        first, count = min(layers), len(edits)
         suffix = Tokens(self.tokens.ids[:, start:], self.tokens.mask[:, start:]).repeat(count)
         ports = Ports(self.model.parts, suffix, self.model.adapter)
         for row, its_edits in enumerate(edits):
             ports.write(_shifted(edit, row, start, self.length) for edit in its_edits)
+        if not whole and max(layers) < self.model.n_layers - 1:
+            self._narrow_last_layer(ports)
         self.model.parts.bank.activate(self.model.adapter)
         with torch.no_grad(), ports.taps.placed():
             hidden = self._through(first, count, start)
         return self.model.unembed(hidden[:, -1])
+
+    def _narrow_last_layer(self, ports: Ports) -> None:
+        """Past the last layer's attention only the last position is read: project only that.
+
+        The other positions of the last block's output are then meaningless, and never used.
+        """
+        for kind in ("head_z", "mlp_in"):
+            module, _ = ports.carrier(kind, self.model.n_layers - 1)
+            ports.taps.into[module].append(lambda x: x[:, -1:])
 
     def _through(self, first: int, count: int, start: int) -> Tensor:
         """The last block's output, from the recorded input of block `first` on."""

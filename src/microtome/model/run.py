@@ -55,9 +55,13 @@ class Run:
         return x[..., rows, self.tokens.last.to(x.device), :]
 
     def gradient(self, site: Site) -> Tensor:
-        """d metric / d activation at a captured site, of a run made with `grad=`."""
-        kind, layer = site.kind, site.layer
-        caught = self._caught(kind, layer, site)
+        """d metric / d activation at a captured site, of a run made with `grad=`.
+
+        At `head_out` it is the derivative by the head's write before a post-norm, whose scale
+        moves with it: the projection sums the heads, so all heads of a layer share it.
+        """
+        kind = "o_proj_out" if site.kind == "head_out" else site.kind
+        caught = self._caught(kind, site.layer, site)
         if caught.grad is None:
             raise SiteError(f"No gradient at {site}: make the run with grad=metric and read=[...].")
         return self._sliced(caught.grad, site)

@@ -26,6 +26,7 @@ from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
 from microtome.model.run import Run
 from microtome.model.site import Site
+from microtome.model.tokens import Tokens
 
 if TYPE_CHECKING:
     import pandas
@@ -116,35 +117,35 @@ def patch(
     """
     direction.require("unembedding", "patch")
     singles = _expanded(model, sites)
-    receiver = model.run(text, read=singles, logits="last")
-    run = _donor_run(model, receiver, donor, singles)
-    logits = [
-        replayed(model, receiver, run, row, singles, positions, max_rows)
-        for row in range(len(receiver.tokens.ids))
+    tokens = model.tokenize(text)
+    run = _donor_run(model, tokens, donor, singles)
+    found = [
+        replayed(model, tokens, run, row, singles, positions, max_rows)
+        for row in range(len(tokens.ids))
     ]
-    stacked = torch.stack(logits)
-    before = _metric(receiver.final_logits[:, None], direction, metric, receiver)
-    patched = delta_of_logits(stacked, direction)
+    clean, stacked = (torch.stack(logits) for logits in zip(*found, strict=True))
+    patched, baseline = delta_of_logits(stacked, direction), delta_of_logits(clean, direction)
+    before = _metric(clean[:, None], direction, metric, clean)
     return Patching(
         nodes=tuple(site.component for site in singles),
-        effects=_metric(stacked, direction, metric, receiver) - before,
+        effects=_metric(stacked, direction, metric, clean) - before,
         patched=patched,
-        baseline=delta_of_logits(receiver.final_logits, direction),
+        baseline=baseline,
         donor=delta_of_logits(run.final_logits, direction),
         metric=metric,
         names=names,
-        controls=_along(controls, stacked, receiver),
-        audit=audits(model, receiver, run, singles, stacked, positions) if audited else (),
+        controls=_along(controls, stacked, clean),
+        audit=audits(model, tokens, run, singles, stacked, positions) if audited else (),
     )
 
 
 def _along(
-    controls: Sequence[Direction], patched: Tensor, receiver: Run
+    controls: Sequence[Direction], patched: Tensor, clean: Tensor
 ) -> Float[Tensor, "control batch node"] | None:
     """Change of each control direction's own logit difference under every patch."""
     if not controls:
         return None
-    before = receiver.final_logits[:, None]
+    before = clean[:, None]
     return torch.stack([delta_of_logits(patched, c) - delta_of_logits(before, c) for c in controls])
 
 
@@ -153,23 +154,23 @@ def _expanded(model: Model, sites: Site | Sequence[Site]) -> list[Site]:
     return [single for site in asked for single in site.expand(model.parts.sizes)]
 
 
-def _donor_run(model: Model, receiver: Run, donor: Run | Model | str, sites: list[Site]) -> Run:
+def _donor_run(model: Model, tokens: Tokens, donor: Run | Model | str, sites: list[Site]) -> Run:
     if isinstance(donor, Run):
         run = donor
     elif isinstance(donor, Model):
-        run = donor.run(receiver.tokens, read=sites, logits="last")
+        run = donor.run(tokens, read=sites, logits="last")
     else:
         run = model.run(donor, read=sites, logits="last")
-    if run.tokens.ids.shape != receiver.tokens.ids.shape:
+    if run.tokens.ids.shape != tokens.ids.shape:
         raise InputError(
             f"The donor has {tuple(run.tokens.ids.shape)} (rows, tokens) and the receiver "
-            f"{tuple(receiver.tokens.ids.shape)}; patching goes position by position, so give "
-            f"prompts of equal length."
+            f"{tuple(tokens.ids.shape)}; patching goes position by position, so give prompts of "
+            f"equal length."
         )
     return run
 
 
-def _metric(logits: Tensor, direction: Direction, metric: Metric, receiver: Run) -> Tensor:
+def _metric(logits: Tensor, direction: Direction, metric: Metric, clean: Tensor) -> Tensor:
     if metric == "logit_diff":
         return delta_of_logits(logits, direction)
     log_p = logits.double().log_softmax(-1)
@@ -177,5 +178,5 @@ def _metric(logits: Tensor, direction: Direction, metric: Metric, receiver: Run)
         return log_p[..., direction.tokens[0]].exp()
     if metric != "kl":
         raise InputError(f"Unknown metric {metric!r}; use logit_diff, probability or kl.")
-    own = receiver.final_logits[:, None].double().log_softmax(-1)
+    own = clean[:, None].double().log_softmax(-1)
     return (own.exp() * (own - log_p)).sum(-1)
