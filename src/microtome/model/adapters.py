@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from microtome.errors import AdapterError
 
-
 KEPT_WEIGHTS = 4
 
 
