@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "lab": BOTTOM,
     # The empty name is the package's own face, which loads what is asked for when it is asked for.
     "studies": BOTTOM | {"", "data", "specimens", "model", "methods", "lab"},
+    "__main__": {"cli"},
     "cli": BOTTOM | {"", "data", "specimens", "model", "methods", "lab", "studies"},
 }
 MODULES = {

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _call(arguments: list[str], debug: bool) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        return int(app(arguments, standalone_mode=False) or 0)
+        code = int(app(arguments, standalone_mode=False) or 0)
     except (MicrotomeError, OSError) as error:
         if debug:
             raise
@@ -119,8 +119,10 @@ def _call(arguments: list[str], debug: bool) -> int:
         print(f"microtome: {' '.join(error.format_message().split())}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
         print("Interrupted; the same command goes on where it stopped.", file=sys.stderr)
-        return 130
+    return code
 
 
 def _sentence(error: BaseException) -> str:
@@ -134,5 +136,7 @@ def _terminated(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+# What a shell reports for a process stopped by Ctrl-C; typer answers with it, or raises Abort.
+_INTERRUPTED = 130
 # Typer carries its own copy of click in newer versions and uses the installed one in older.
 _USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")

@@ -8,6 +8,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,22 +17,38 @@ from pydantic.fields import FieldInfo
 
 from microtome.lab.study import Study
 
-Go = Callable[[Path | None, bool, dict[str, Any]], None]
+
+@dataclass(frozen=True)
+class Flags:
+    """What the command line of a study said."""
+
+    config: Path | None
+    dry_run: bool
+    fields: dict[str, Any]
 
 
-def command(kind: type[Study], go: Go) -> Callable[..., Any]:
-    """A command line for `kind` that calls `go(config, dry_run, flags given)`."""
+def parse(kind: type[Study], arguments: list[str]) -> Flags | None:
+    """Read the command line of `kind`; None when it only asked for help, which is then shown."""
     fields = kind.model_fields
+    read: list[Flags] = []
 
     def call(config: Path | None, dry_run: bool, **given: Any) -> None:
-        flags = {name: text for name, text in given.items() if text is not None}
-        go(config, dry_run, {name: _split(fields[name], text) for name, text in flags.items()})
+        said = {name: text for name, text in given.items() if text is not None}
+        split = {name: _split(fields[name], text) for name, text in said.items()}
+        read.append(Flags(config, dry_run, split))
 
+    app = _command(kind, call)
+    app(arguments, prog_name=f"microtome run {kind.name}", standalone_mode=False)
+    return read[0] if read else None
+
+
+def _command(kind: type[Study], call: Callable[..., None]) -> typer.Typer:
+    """A command whose signature is the fields of `kind`."""
     parameters = [
         _parameter("config", Path | None, None, "YAML file of fields; flags beat it.", "FILE"),
         _parameter("dry_run", bool, False, "Two units per step on a stand-in, and the cost.", None),
     ]
-    for name, field in fields.items():
+    for name, field in kind.model_fields.items():
         text = " ".join((field.description or "").split())
         help_text = f"{text} [default: {_default(field)}]"
         of = bool | None if _is(field, bool) else str | None

@@ -2,13 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from microtome.cli.flags import command
+from microtome.cli.flags import parse
 from microtome.files import load_yaml
 from microtome.lab.config import configure
 from microtome.lab.dry import Rehearsal, rehearse
@@ -27,15 +26,14 @@ def main(arguments: list[str]) -> None:
     if arguments[0].startswith("-"):
         raise typer.BadParameter(f"the study comes first: microtome run STUDY {arguments[0]} ...")
     kind = study_class(arguments[0])
-
-    def go(config: Path | None, dry_run: bool, flags: dict[str, Any]) -> None:
-        study = configure(kind, load_yaml(config) if config else None, flags)
-        if dry_run:
-            _show_rehearsal(rehearse(study, command=_command()))
-        else:
-            _show(run(study, command=_command()))
-
-    command(kind, go)(arguments[1:], prog_name=f"microtome run {kind.name}", standalone_mode=False)
+    flags = parse(kind, arguments[1:])
+    if flags is None:
+        return
+    study = configure(kind, load_yaml(flags.config) if flags.config else None, flags.fields)
+    if flags.dry_run:
+        _show_rehearsal(rehearse(study, command=_command()))
+    else:
+        _show(run(study, command=_command()))
 
 
 def demo(output_dir: Path) -> None:

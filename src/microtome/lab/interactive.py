@@ -19,6 +19,8 @@ from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, colour
 
 _MOST_TICKS = 48
 _LONGEST = 42
+_MARGIN, _GAP = 150, 100  # pixels: title, legend and labels around; between rows of a grid
+_MISSING = "#b5bac1"  # shows through where a cell has no value
 Dict = dict[str, Any]
 
 
@@ -42,7 +44,8 @@ def to_json(figure: Figure) -> str:
 
 def _single(figure: Heatmap | Lines | Bars) -> Dict:
     panel = _PANEL[figure.kind](figure)
-    layout = _layout(panel.height)
+    missing = {"background": _MISSING} if panel.coloraxis else {}
+    layout = _layout(panel.height, **missing)
     layout |= {"xaxis": panel.x, "yaxis": panel.y}
     if panel.coloraxis is not None:
         layout["coloraxis"] = panel.coloraxis
@@ -54,14 +57,16 @@ def _grid(figure: Grid) -> Dict:
     panels = [_PANEL[panel.kind](panel) for panel in figure.shared()]
     columns = min(figure.columns, len(panels))
     rows = math.ceil(len(panels) / columns)
-    layout = _layout(max(panel.height for panel in panels) * 0.85 * rows + 40)
+    each = max(220.0, max(panel.height for panel in panels) - _MARGIN)
+    inner = each * rows + _GAP * (rows - 1)
+    missing = {"background": _MISSING} if all(panel.coloraxis for panel in panels) else {}
+    layout = _layout(inner + _MARGIN, **missing)
     layout["annotations"] = []
-    layout["margin"]["t"] = 64
     seen: set[str] = set()
     data: list[Dict] = []
     for i, panel in enumerate(panels):
         suffix = "" if i == 0 else str(i + 1)
-        x, y = _domains(i, rows, columns)
+        x, y = _domains(i, rows, columns, _GAP / inner)
         layout[f"xaxis{suffix}"] = {**panel.x, "domain": x, "anchor": f"y{suffix}"}
         layout[f"yaxis{suffix}"] = {**panel.y, "domain": y, "anchor": f"x{suffix}"}
         if i and figure.one_y_axis():
@@ -82,9 +87,9 @@ def _placed(trace: Dict, suffix: str, seen: set[str]) -> Dict:
     return trace
 
 
-def _domains(i: int, rows: int, columns: int) -> tuple[list[float], list[float]]:
+def _domains(i: int, rows: int, columns: int, high: float) -> tuple[list[float], list[float]]:
     """Where panel i stands, row by row from the top, in fractions of the whole."""
-    wide, high = 0.09 if columns > 1 else 0.0, 0.28 / rows if rows > 1 else 0.0
+    wide = 0.09 if columns > 1 else 0.0
     width = (1 - wide * (columns - 1)) / columns
     height = (1 - high * (rows - 1)) / rows
     left, top = (i % columns) * (width + wide), 1 - (i // columns) * (height + high)
@@ -98,17 +103,18 @@ def _heading(title: str, x: list[float], y: list[float]) -> Dict:
     }  # fmt: skip
 
 
-def _layout(height: float) -> Dict:
+def _layout(height: float, background: str = "rgba(0,0,0,0)") -> Dict:
     return {
         "height": round(height), "autosize": True, "hovermode": "closest", "dragmode": "zoom",
-        "margin": {"l": 60, "r": 20, "t": 40, "b": 50}, "barmode": "group",
-        "legend": {"orientation": "h", "yanchor": "top", "y": -0.18},
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 60, "r": 20, "t": 60, "b": _MARGIN - 60}, "barmode": "group",
+        "legend": {"orientation": "h", "yanchor": "top", "y": -60 / (height - _MARGIN)},
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": background,
     }  # fmt: skip
 
 
 def _axis(title: str, **more: Any) -> Dict:
-    return {"title": {"text": _text(title, 80)}, "automargin": True, "zeroline": False, **more}
+    name = {"text": _text(title, 80), "standoff": 10}
+    return {"title": name, "automargin": True, "zeroline": False, **more}
 
 
 def _names(title: str, labels: Sequence[str], reverse: bool = False) -> Dict:
@@ -129,7 +135,7 @@ def _heatmap(figure: Heatmap) -> _Panel:
         "type": "heatmap", "z": values, "x": list(range(len(figure.columns))),
         "y": list(range(len(figure.rows))), "coloraxis": "coloraxis", "hovertext": names,
         "hovertemplate": f"%{{hovertext}}<br>%{{z:.4g}} {_text(figure.unit)}<extra></extra>",
-        "xgap": 1, "ygap": 1, "hoverongaps": False,
+        "hoverongaps": False,
     }  # fmt: skip
     if figure.annotate:
         trace["texttemplate"] = "%{z:.2f}"

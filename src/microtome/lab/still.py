@@ -98,7 +98,7 @@ def _heatmap(ax: Axes, figure: Heatmap, in_grid: bool) -> None:
     mesh = ax.pcolormesh(values, cmap=map_name, norm=Normalize(low, high), rasterized=False)
     mesh.set_edgecolor("face")
     mesh.set_linewidth(0.2)
-    ax.set_facecolor("#dddddd")
+    ax.set_facecolor("#b5bac1")
     ax.invert_yaxis()
     _ticks(ax.set_xticks, figure.columns)
     _ticks(ax.set_yticks, figure.rows)
