@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from scipy.stats import bootstrap
 from torch import Tensor, nn
 
 from microtome.specimens.planted import Planted, PlantedPair
+from microtome.statistics import bootstrap_mean, sign_flip
 
 ARCHITECTURES = ("gpt2", "gemma2")
 EVERY = [(a, beta, gate) for a in ARCHITECTURES for beta in (3.0, 20.0) for gate in (False, True)]
@@ -115,12 +115,18 @@ def exact_effects(planted: Planted, pairs: list[PlantedPair]) -> tuple[np.ndarra
     return (patched - corrupt).numpy(), float((clean - corrupt).mean())
 
 
-def claimed(planted: Planted, effects: np.ndarray) -> frozenset[str]:
-    """Nodes whose mean effect is beyond ±FLOOR, by a bootstrap over pairs at 5 % in all."""
-    level = 1 - 0.05 / len(effects)
-    interval = bootstrap(
-        (effects,), np.mean, axis=1, n_resamples=2000, confidence_level=level,
-        method="percentile", rng=np.random.default_rng(0),
-    ).confidence_interval  # fmt: skip
-    found = (interval.low > FLOOR) | (interval.high < -FLOOR)
-    return frozenset(node for node, yes in zip(planted.nodes, found, strict=True) if yes)
+def claimed(
+    planted: Planted, effects: np.ndarray, pairs: list[PlantedPair], floor: float = FLOOR
+) -> frozenset[str]:
+    """Nodes with a mean effect that is not 0 (max-T) and lies beyond ±floor (intervals), at 5 %.
+
+    Both hold for all nodes together and resample pairs of answers, the unit the effects share.
+    """
+    clusters = [frozenset((pair.answer, pair.other)) for pair in pairs]
+    p_values = sign_flip(effects.T, clusters, resamples=2000)
+    found = set()
+    for node, values, p in zip(planted.nodes, effects, p_values, strict=True):
+        interval = bootstrap_mean(values, clusters, level=1 - 0.05 / len(effects), resamples=2000)
+        if p <= 0.05 and (interval.low > floor or interval.high < -floor):
+            found.add(node)
+    return frozenset(found)

@@ -134,7 +134,8 @@ def test_exact_patching_finds_the_truth_and_nothing_else(
     architecture: str, beta: float, gate: bool, corruption: str
 ) -> None:
     planted = Planted(architecture, beta=beta, or_gate=gate)
-    effects, whole = exact_effects(planted, planted.prompts(48, corruption, seed=1))
+    pairs = planted.prompts(48, corruption, seed=1)
+    effects, whole = exact_effects(planted, pairs)
     share = dict(zip(planted.nodes, effects.mean(1) / whole, strict=True))
     truth = planted.truth(corruption)
     scores = [abs(share[node]) for node in planted.nodes]
@@ -142,7 +143,7 @@ def test_exact_patching_finds_the_truth_and_nothing_else(
     for node in planted.nodes:
         expected = 0.0 if node not in truth else 0.5 if gate and "H" in node else 1.0
         assert share[node] == pytest.approx(expected, abs=0.03)
-    assert claimed(planted, effects) == truth
+    assert claimed(planted, effects, pairs) == truth
 
 
 @pytest.mark.parametrize(("architecture", "beta", "gate"), EVERY)
@@ -153,7 +154,7 @@ def test_nothing_is_claimed_where_the_metric_is_permuted(
     planted = Planted(architecture, beta=beta, or_gate=gate)
     pairs = planted.prompts(48, corruption, seed=1, permuted=True)
     effects, _ = exact_effects(planted, pairs)
-    assert claimed(planted, effects) == frozenset()
+    assert claimed(planted, effects, pairs) == frozenset()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -185,8 +186,8 @@ def test_distractors_are_active(architecture: str) -> None:
         outputs(planted, texts) for texts in ([p.clean for p in pairs], [p.corrupt for p in pairs])
     )
     changes = {node: change(planted, node, clean[node], corrupt[node]) for node in planted.nodes}
-    idle = {node for node in planted.nodes if changes[node] < 0.1}
-    assert idle == {"L2H3"}  # the constant head: it writes the same into every prompt ...
+    constant = changes.pop("L2H3")  # it writes the same into every prompt ...
+    assert constant < 0.07 < min(changes.values())
     with tapped(planted, "L2H3", torch.zeros_like):
         without = last_logits(planted, [p.clean for p in pairs])
     moved = (last_logits(planted, [p.clean for p in pairs]) - without)[:, -12:]

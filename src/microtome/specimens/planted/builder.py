@@ -161,7 +161,10 @@ class Builder:
         writes = [sign * self.codes.out[self.answers] for sign in edges.values()]
         read = torch.cat([STEEPNESS * torch.cat(reads, 1), random.read[:, used:]], 1)
         write = torch.cat([torch.cat(writes) * OUT_LENGTH / height, random.write[used:]])
-        return Mlp(read, write, length, OUT_LENGTH)
+        # Always on, unread: without it a post-norm would give every output the same length.
+        read[:, -1:] = STEEPNESS * self.codes.constant.T
+        write[-1:] = OUT_LENGTH / STEEPNESS * self.codes.unread[:1]
+        return Mlp(read, write, length, 2**0.5 * OUT_LENGTH)
 
     def _unembed(self) -> Tensor:
         rows = 0.2 * self._normal(len(VOCABULARY), D_MODEL) / D_MODEL**0.5
