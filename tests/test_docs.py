@@ -1,0 +1,41 @@
+"""docs/coming-from.md is executed: its Python, its commands, and every file it says a run has."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGE = (Path(__file__).parents[1] / "docs" / "coming-from.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.M | re.S)
+
+
+@pytest.mark.medium
+def test_python_blocks_run():
+    namespace: dict[str, object] = {}
+    exec(compile("\n".join(blocks("python")), "coming-from.md", "exec"), namespace)  # noqa: S102
+    assert len(namespace["trajectory"]) == namespace["source"].n_layers
+    assert set(namespace["stats"]) == {
+        "mean_delta", "std_delta", "final_delta", "final_action",
+        "cooperate_layers", "defect_layers", "flip_layers",
+    }  # fmt: skip
+    assert len(namespace["one"].nodes) == 1
+
+
+@pytest.mark.medium
+def test_console_blocks_run_and_leave_the_files_of_the_table(tmp_path):
+    lines = [x[2:] for b in blocks("console") for x in b.splitlines() if x.startswith("$ ")]
+    for line in lines:
+        done = subprocess.run(
+            [sys.executable, "-m", *line.split()],
+            cwd=tmp_path, capture_output=True, text=True, timeout=500,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    promised = re.findall(r"\| `((?:data|figures|tables)/[^`]+)`", PAGE)
+    assert len(promised) > 15
+    missing = [name for name in promised if not list(tmp_path.glob(f"runs/dilemmas/*/{name}"))]
+    assert missing == []
