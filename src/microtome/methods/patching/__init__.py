@@ -1,5 +1,16 @@
 """Activation patching: put one run's activations into another and see what changes."""
 
-from microtome.methods.patching.exact import Patching, patch
+from microtome.methods.patching.estimates import Estimate, attribution_patching
+from microtome.methods.patching.exact import Patching, patch, patch_nodes
+from microtome.methods.patching.integrated import integrated_gradients
+from microtome.methods.patching.rows import Node
 
-__all__ = ["Patching", "patch"]
+__all__ = [
+    "Estimate",
+    "Node",
+    "Patching",
+    "attribution_patching",
+    "integrated_gradients",
+    "patch",
+    "patch_nodes",
+]

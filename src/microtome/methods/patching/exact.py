@@ -9,7 +9,7 @@ run with itself changes nothing, patching the whole last layer gives the donor's
 batched patch equals the same patch alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,14 +19,14 @@ from torch import Tensor
 
 from microtome.audit import Audit
 from microtome.errors import InputError
-from microtome.methods.patching.rows import audits, replayed
+from microtome.methods.patching.rows import Node, audits, replayed
+from microtome.methods.patching.setting import Directions, Donor, deltas, donor_run, each, expanded
 from microtome.methods.readout import delta_of_logits
 from microtome.methods.result import Result
 from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
-from microtome.model.run import Run
 from microtome.model.site import Site
-from microtome.model.tokens import Tokens
+from microtome.statistics import Interval, bootstrap_ratio
 
 if TYPE_CHECKING:
     import pandas
@@ -75,6 +75,21 @@ class Patching(Result):
         order = mean.abs().argsort(descending=True)[:k]
         return [(self.nodes[i], float(mean[i])) for i in order.tolist()]
 
+    def recovered(
+        self, clusters: Sequence[Hashable] | None = None, *, level: float = 0.95
+    ) -> dict[str, Interval]:
+        """Per node mean(patched − receiver) / mean(donor − receiver), a ratio of means.
+
+        With a clean donor (denoising) it is the share of the gap that the node restores, with a
+        corrupt one (noising) the share that it destroys. `clusters` names each prompt's scenario.
+        """
+        gap = (self.donor - self.baseline).tolist()
+        moved = (self.patched - self.baseline[:, None]).T.tolist()
+        return {
+            node: bootstrap_ratio(change, gap, clusters, level=level)
+            for node, change in zip(self.nodes, moved, strict=True)
+        }
+
     def _row(self, b: int, n: int) -> dict[str, Any]:
         before, after = float(self.baseline[b]), float(self.patched[b, n])
         minus, plus = self.names
@@ -97,9 +112,9 @@ class Patching(Result):
 def patch(
     model: Model,
     text: Text,
-    donor: Run | Model | str,
+    donor: Donor,
     sites: Site | Sequence[Site],
-    direction: Direction,
+    direction: Directions,
     *,
     metric: Metric = "logit_diff",
     positions: tuple[int, ...] | None = None,
@@ -110,32 +125,50 @@ def patch(
 ) -> Patching:
     """Replace each component that `sites` name, one at a time, by the donor's.
 
-    `donor` is a Run that read those sites, another Model (run on the same text), or a prompt of
-    the same length. Up to `max_rows` patches of a layer share a replayed pass; `max_rows=1` is
-    the bitwise mode (see `model.replay`). `controls` are directions along which nothing should
-    happen (unrelated tokens): their changes come from the very same patched logits.
+    `donor` is a Run that read those sites, another Model (run on the same text), or prompts of
+    the same length; `direction` is one for all prompts or one for each. Up to `max_rows` patches
+    of a layer share a replayed pass; `max_rows=1` is the bitwise mode (see `model.replay`).
+    `controls` are directions along which nothing should happen (unrelated tokens): their changes
+    come from the very same patched logits.
     """
-    direction.require("unembedding", "patch")
-    singles = _expanded(model, sites)
+    nodes = [Node(s.component, (s,), positions) for s in expanded(model, sites)]
+    return patch_nodes(
+        model, text, donor, nodes, direction,
+        metric=metric, names=names, controls=controls, max_rows=max_rows, audited=audited,
+    )  # fmt: skip
+
+
+def patch_nodes(
+    model: Model,
+    text: Text,
+    donor: Donor,
+    nodes: Sequence[Node],
+    direction: Directions,
+    *,
+    metric: Metric = "logit_diff",
+    names: tuple[str, str] = ("minus", "plus"),
+    controls: Sequence[Direction] = (),
+    max_rows: int = 12,
+    audited: bool = True,
+) -> Patching:
+    """The same for nodes of several sites each, or of single positions."""
+    singles = list(dict.fromkeys(site for node in nodes for site in node.sites))
     tokens = model.tokenize(text)
-    run = _donor_run(model, tokens, donor, singles)
-    found = [
-        replayed(model, tokens, run, row, singles, positions, max_rows)
-        for row in range(len(tokens.ids))
-    ]
+    run = donor_run(model, tokens, donor, singles)
+    own = each(direction, len(tokens.ids))
+    found = [replayed(model, tokens, run, row, nodes, max_rows) for row in range(len(tokens.ids))]
     clean, stacked = (torch.stack(logits) for logits in zip(*found, strict=True))
-    patched, baseline = delta_of_logits(stacked, direction), delta_of_logits(clean, direction)
-    before = _metric(clean[:, None], direction, metric, clean)
+    before = _metric(clean[:, None], own, metric, clean)
     return Patching(
-        nodes=tuple(site.component for site in singles),
-        effects=_metric(stacked, direction, metric, clean) - before,
-        patched=patched,
-        baseline=baseline,
-        donor=delta_of_logits(run.final_logits, direction),
+        nodes=tuple(node.name for node in nodes),
+        effects=_metric(stacked, own, metric, clean) - before,
+        patched=deltas(stacked, own),
+        baseline=deltas(clean, own),
+        donor=deltas(run.final_logits, own),
         metric=metric,
         names=names,
         controls=_along(controls, stacked, clean),
-        audit=audits(model, tokens, run, singles, stacked, positions) if audited else (),
+        audit=audits(model, tokens, run, nodes, stacked) if audited else (),
     )
 
 
@@ -149,33 +182,15 @@ def _along(
     return torch.stack([delta_of_logits(patched, c) - delta_of_logits(before, c) for c in controls])
 
 
-def _expanded(model: Model, sites: Site | Sequence[Site]) -> list[Site]:
-    asked = [sites] if isinstance(sites, Site) else list(sites)
-    return [single for site in asked for single in site.expand(model.parts.sizes)]
-
-
-def _donor_run(model: Model, tokens: Tokens, donor: Run | Model | str, sites: list[Site]) -> Run:
-    if isinstance(donor, Run):
-        run = donor
-    elif isinstance(donor, Model):
-        run = donor.run(tokens, read=sites, logits="last")
-    else:
-        run = model.run(donor, read=sites, logits="last")
-    if run.tokens.ids.shape != tokens.ids.shape:
-        raise InputError(
-            f"The donor has {tuple(run.tokens.ids.shape)} (rows, tokens) and the receiver "
-            f"{tuple(tokens.ids.shape)}; patching goes position by position, so give prompts of "
-            f"equal length."
-        )
-    return run
-
-
-def _metric(logits: Tensor, direction: Direction, metric: Metric, clean: Tensor) -> Tensor:
+def _metric(
+    logits: Tensor, directions: Sequence[Direction], metric: Metric, clean: Tensor
+) -> Float[Tensor, "batch node"]:
     if metric == "logit_diff":
-        return delta_of_logits(logits, direction)
+        return deltas(logits, directions)
     log_p = logits.double().log_softmax(-1)
     if metric == "probability":
-        return log_p[..., direction.tokens[0]].exp()
+        plus = [own.tokens[0] for own in directions]
+        return torch.stack([row[:, i] for row, i in zip(log_p, plus, strict=True)]).exp()
     if metric != "kl":
         raise InputError(f"Unknown metric {metric!r}; use logit_diff, probability or kl.")
     own = clean[:, None].double().log_softmax(-1)

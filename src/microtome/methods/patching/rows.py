@@ -5,6 +5,7 @@ donor and receiver can differ (the first token that differs, between prompts of 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import torch
@@ -20,24 +21,39 @@ from microtome.model.site import Site, resid_post
 from microtome.model.tokens import Tokens
 
 
+@dataclass(frozen=True)
+class Node:
+    """What is patched at once: single sites, at these positions (None: every token)."""
+
+    name: str
+    sites: tuple[Site, ...]
+    positions: tuple[int, ...] | None = None
+
+    @property
+    def layer(self) -> int:
+        """The lowest layer it touches."""
+        return min(site.layer for site in self.sites)
+
+
 def replayed(
-    model: Model,
-    tokens: Tokens,
-    donor: Run,
-    row: int,
-    sites: Sequence[Site],
-    positions: tuple[int, ...] | None,
-    max_rows: int,
+    model: Model, tokens: Tokens, donor: Run, row: int, nodes: Sequence[Node], max_rows: int
 ) -> tuple[Float[Tensor, " vocab"], Float[Tensor, "node vocab"]]:
-    """Final logits of one prompt, clean and under each patch in the order of `sites`."""
+    """Final logits of one prompt, clean and under each patch in the order of `nodes`."""
     replay = record(model, _row_of(tokens, row))
-    start = 0 if max_rows == 1 else first_change(model, tokens, donor, row, positions)
-    found: dict[Site, Tensor] = {}
-    for group in _groups(sites, max_rows):
-        edits = [[patch_edit(donor, site, row, positions)] for site in group]
+
+    def place(node: Node) -> tuple[int, int]:
+        whole = max_rows == 1
+        return node.layer, 0 if whole else first_change(model, tokens, donor, row, node.positions)
+
+    found: dict[int, Tensor] = {}
+    for start, group in _groups([place(node) for node in nodes], max_rows):
+        edits = [
+            [patch_edit(donor, site, row, nodes[i].positions) for site in nodes[i].sites]
+            for i in group
+        ]
         logits = _backing_off(replay, edits, start, whole=max_rows == 1)
         found |= dict(zip(group, logits, strict=True))
-    return replay.logits, torch.stack([found[site] for site in sites])
+    return replay.logits, torch.stack([found[i] for i in range(len(nodes))])
 
 
 def first_change(
@@ -67,11 +83,11 @@ def audits(
     model: Model,
     tokens: Tokens,
     donor: Run,
-    sites: Sequence[Site],
+    nodes: Sequence[Node],
     patched: Float[Tensor, "batch node vocab"],
-    positions: tuple[int, ...] | None,
 ) -> tuple[Audit, ...]:
     """Self-patch, full patch, and the replay of the first and last node against plain passes."""
+    sites = list(dict.fromkeys(site for node in nodes for site in node.sites))
     receiver = model.run(tokens, read=sites, logits="last")
     bound = 1e-5 if receiver.logits.dtype == torch.float32 else 3e-2
     scale = receiver.logits.abs().max()
@@ -83,8 +99,12 @@ def audits(
     whole = donor.model.run(donor.tokens, read=resid_post[-1], logits="last")
     full = model.run(tokens, write=Replace(resid_post[-1], whole), logits="last")
     plain = [
-        model.run(tokens, write=Replace(sites[n], donor, positions=positions), logits="last")
-        for n in (0, -1)
+        model.run(
+            tokens,
+            write=[Replace(s, donor, positions=node.positions) for s in node.sites],
+            logits="last",
+        )
+        for node in (nodes[0], nodes[-1])
     ]
     replay = max(gap(patched[:, n], run.logits) for n, run in zip((0, -1), plain, strict=True))
     return (
@@ -101,12 +121,13 @@ def _row_of(tokens: Tokens, row: int) -> Tokens:
     return Tokens(ids, torch.ones_like(ids, dtype=torch.bool))
 
 
-def _groups(sites: Sequence[Site], max_rows: int) -> Iterator[list[Site]]:
-    """Sites of one layer at a time, at most `max_rows` together."""
-    for _, same_layer in groupby(sorted(sites, key=lambda s: s.layer), key=lambda s: s.layer):
-        layer = list(same_layer)
-        for start in range(0, len(layer), max_rows):
-            yield layer[start : start + max_rows]
+def _groups(places: Sequence[tuple[int, int]], max_rows: int) -> Iterator[tuple[int, list[int]]]:
+    """Nodes of one layer and start at a time, at most `max_rows` together: start, indices."""
+    order = sorted(range(len(places)), key=places.__getitem__)
+    for (_, start), same in groupby(order, key=places.__getitem__):
+        together = list(same)
+        for first in range(0, len(together), max_rows):
+            yield start, together[first : first + max_rows]
 
 
 def _backing_off(
