@@ -5,6 +5,7 @@ token's distribution is read; the probability of the common tokens stands beside
 the pair of last moves, own first.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class Behaviour(Step):
         return model_units(study)
 
     def cost(self, study: Configuration) -> Cost:
-        return prompt_cost(study, passes=2, bytes_per_prompt=300)
+        return prompt_cost(study, passes=1, bytes_per_prompt=300)
 
     def compute(self, unit: Unit, warm: "dict[str, mt.Model]", study: Configuration) -> Product:
         model = model_in(unit, warm)
@@ -78,11 +79,10 @@ class Behaviour(Step):
 
 
 def _choices(model: "mt.Model", batch: Batch) -> list[dict[str, Any]]:
-    from microtome.model.answers import prefix_probability
-
-    logits = model.run(batch.ids, logits="last").final_logits
+    run = model.run(batch.ids, read=mt.resid_post[-1], logits="last")
     found = []
-    for prompt, answers, row in zip(batch.prompts, batch.answers, logits, strict=True):
+    for i, (prompt, answers) in enumerate(zip(batch.prompts, batch.answers, strict=True)):
+        row = run.final_logits[i]
         cooperate, defect, neither = answers.probabilities(row)
         delta = float(row[answers.second].double() - row[answers.first].double())
         found.append(
@@ -91,12 +91,23 @@ def _choices(model: "mt.Model", batch: Batch) -> list[dict[str, Any]]:
                 "p_cooperate": cooperate,
                 "p_defect": defect,
                 "p_neither": neither,
-                "p_common_prefix": prefix_probability(model, answers),
+                "p_common_prefix": _common_prefix(run, i, answers),
                 "delta": delta,
                 "action": ANSWERS[delta > 0],
             }
         )
     return found
+
+
+def _common_prefix(run: "mt.Run", row: int, answers: "mt.Answers") -> float:
+    """P(common answer tokens | prompt), unembedding only the positions that predict them."""
+    start = int(run.tokens.first[row])
+    due = range(answers.n_prompt, len(answers.ids))
+    if not due:
+        return 1.0
+    states = run[mt.resid_post[-1]][row, [start + i - 1 for i in due]]
+    log_p = run.model.unembed(states).double().log_softmax(-1)
+    return math.exp(sum(float(log_p[k, answers.ids[i]]) for k, i in enumerate(due)))
 
 
 def by_state(frame: "pd.DataFrame", study: Configuration) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """The stand-in of a dry run: tiny and random, with the target's tokenizer and adapters' shape."""
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ def stand_in(study: Configuration) -> dict[str, Any]:
     from microtome.model.tiny import tiny_adapter, tiny_model
 
     folder = Path(tempfile.mkdtemp(prefix="microtome-stand-in-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     model = tiny_model(study.model, folder / "model", seed=study.seed)
     for i, name in enumerate(study.adapter_names()):
         adapter = Path(adapter_of(study, name))
