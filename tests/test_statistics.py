@@ -14,7 +14,7 @@ def clustered(rng: np.random.Generator, clusters: int, size: int) -> tuple[np.nd
     return values, np.repeat(np.arange(clusters), size).tolist()
 
 
-@pytest.mark.parametrize("clusters", [8, 25])
+@pytest.mark.parametrize("clusters", [3, 5, 8, 25])
 def test_clustered_interval_covers_and_naive_one_does_not(clusters: int) -> None:
     rng = np.random.default_rng(0)
     covered = naive = 0
@@ -26,6 +26,13 @@ def test_clustered_interval_covers_and_naive_one_does_not(clusters: int) -> None
         naive += plain.low <= 1.0 <= plain.high
     assert 0.92 <= covered / 300 <= 0.98
     assert naive / 300 < 0.75
+
+
+def test_an_interval_is_cut_to_what_is_possible() -> None:
+    wide = statistics.bootstrap_mean([0.0, 0.1, 0.9])
+    cut = statistics.bootstrap_mean([0.0, 0.1, 0.9], within=(0, 1))
+    assert wide.low < 0 < 1 < wide.high
+    assert (cut.low, cut.high, cut.value) == (0, 1, wide.value)
 
 
 def test_ratio_interval_covers_the_true_ratio() -> None:

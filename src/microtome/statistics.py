@@ -2,6 +2,7 @@
 
 Bootstrap: clusters are drawn with replacement and the statistic is studentised by its linearised
 standard error (bootstrap-t), because a percentile interval of few clusters is too short.
+Fewer than six clusters have too few different draws: there the error times Student's t serves.
 Permutation: signs are flipped per cluster and every statistic is compared with the largest of its
 family (max-T), which bounds the chance of one false claim anywhere.
 Cameron, Gelbach & Miller 2008, "Bootstrap-based improvements for inference with clustered errors";
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from microtome.errors import InputError, NumericsError
 
 Floats = NDArray[np.float64]
+_FEWEST_TO_RESAMPLE = 6
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,16 @@ def bootstrap_mean(
     level: float = 0.95,
     resamples: int = 4000,
     seed: int = 42,
+    within: tuple[float, float] = (-np.inf, np.inf),
 ) -> Interval:
-    """Mean of `values` [n] with an interval over `clusters` [n] (each value its own if None)."""
+    """Mean of `values` [n] with an interval over `clusters` [n] (each value its own if None).
+
+    `within` is the range of possible means, (0, 1) for a probability: the interval is cut to it.
+    """
     numbers = _finite(values)
+    ones = np.ones_like(numbers)
     return bootstrap_ratio(
-        numbers, np.ones_like(numbers), clusters, level=level, resamples=resamples, seed=seed
+        numbers, ones, clusters, level=level, resamples=resamples, seed=seed, within=within
     )
 
 
@@ -60,6 +67,7 @@ def bootstrap_ratio(
     level: float = 0.95,
     resamples: int = 4000,
     seed: int = 42,
+    within: tuple[float, float] = (-np.inf, np.inf),
 ) -> Interval:
     """mean(numerator) / mean(denominator), both [n], with an interval over `clusters` [n]."""
     top, bottom = _finite(numerator), _finite(denominator)
@@ -72,6 +80,8 @@ def bootstrap_ratio(
     bottoms: Floats = np.bincount(codes, bottom, n_clusters).astype(float)
     value = float(top.sum() / bottom.sum())
     low, high = _studentised(tops, bottoms, value, level, resamples, seed)
+    if low is not None and high is not None:
+        low, high = (min(max(end, within[0]), within[1]) for end in (low, high))
     return Interval(value, low, high, level, len(top), n_clusters)
 
 
@@ -84,6 +94,11 @@ def _studentised(
     error = float(_standard_error(tops[None], bottoms[None])[0])
     if error == 0:
         return value, value
+    if count < _FEWEST_TO_RESAMPLE:
+        from scipy import stats
+
+        reach = float(stats.t.ppf((1 + level) / 2, count - 1)) * error
+        return value - reach, value + reach
     rng = np.random.default_rng(seed)
     drawn = rng.integers(count, size=(resamples, count))
     top, bottom = tops[drawn], bottoms[drawn]

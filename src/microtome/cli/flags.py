@@ -107,4 +107,9 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, (tuple, list)):
         return ",".join(str(one) for one in value) or "none"
-    return "none" if value in (None, "") else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value in (None, ""):
+        return "none"
+    text = str(value)
+    return repr(text) if text != text.strip() else text

@@ -112,6 +112,10 @@ class Lines:
                 if values is not None:
                     _match(self, f"length of {what} of {one.label!r}", len(values), len(one.x))
 
+    def whole_x(self) -> bool:
+        """Whether x counts something, such as layers, so that no tick may stand between."""
+        return all(float(x).is_integer() for one in self.series for x in one.x)
+
     def table(self) -> Iterator[dict[str, Any]]:
         """One row per point."""
         for one in self.series:

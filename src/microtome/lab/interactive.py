@@ -176,7 +176,17 @@ def _lines(figure: Lines) -> _Panel:
             "line": {"color": ink, "width": 2}, "marker": {"size": 5, "color": ink},
         })  # fmt: skip
     y = _axis(figure.y_label, zeroline=figure.zero, zerolinewidth=1.5)
-    return _Panel(traces, _axis(figure.x_label), y, figure.title, 380)
+    x_axis = _axis(figure.x_label)
+    if figure.whole_x():
+        x_axis |= {"tick0": 0, "dtick": _step(figure)}
+    return _Panel(traces, x_axis, y, figure.title, 380)
+
+
+def _step(figure: Lines) -> int:
+    """A whole distance between ticks that leaves at most ten of them."""
+    xs = [x for one in figure.series for x in one.x]
+    span = max(xs, default=0) - min(xs, default=0)
+    return next((n for n in (1, 2, 5, 10, 20, 50, 100) if span / n <= 10), math.ceil(span / 10))
 
 
 def _bars(figure: Bars) -> _Panel:

@@ -24,7 +24,7 @@ from microtome.lab.manifest import Manifest
 from microtome.lab.store import RunFolder
 
 _SHOWN_ROWS = 20
-_NUMBER = "{:.4g}"
+_NUMBER = "{:.3g}"
 
 
 def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> bytes:
@@ -128,7 +128,7 @@ def _links(names: list[str]) -> list[dict[str, str]]:
 
 
 def _number(value: Any) -> str:
-    """Four digits of a float; everything else as it is."""
+    """Three digits of a float; everything else as it is."""
     if isinstance(value, float):
         return _NUMBER.format(value) if math.isfinite(value) else str(value)
     return "" if value is None else str(value)

@@ -19,6 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Picture
+from matplotlib.ticker import MaxNLocator
 
 from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, colour
 
@@ -134,6 +135,8 @@ def _lines(ax: Axes, figure: Lines, in_grid: bool) -> None:
         ax.plot(one.x, one.y, color=ink, label=_label(one.label), marker=marker, markersize=3.5)
         if one.low is not None and one.high is not None:
             ax.fill_between(one.x, one.low, one.high, color=ink, alpha=0.18, linewidth=0)
+    if figure.whole_x():
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _name(ax, figure.title, figure.x_label, figure.y_label)
     if not in_grid and len(figure.series) > 1:
         ax.legend(fontsize=9)
