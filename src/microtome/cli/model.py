@@ -10,11 +10,11 @@ from microtome.lab.manifest import versions
 
 def check(name: str, adapter: str | None, device: str, dtype: str) -> None:
     """Show every identity of the model with its gap; ModelError when one fails."""
-    from microtome.model.check import check as check_model
+    from microtome.methods.examine import examine
     from microtome.model.load import load
 
     # Unverified, so that a failing model gets the whole table and not the first failure.
-    audits = check_model(load(name, adapter=adapter, device=device, dtype=dtype, verify=False))
+    audits = examine(load(name, adapter=adapter, device=device, dtype=dtype, verify=False))
     table = Table("audit", "value", "bound", "verdict", box=None)
     for audit in audits:
         verdict = "passed" if audit.passed else "[bold red]FAILED[/]"

@@ -2,6 +2,7 @@
 
     post = pre + attn added + mlp added        mid = pre + attn added       pre[l+1] = post[l]
     Σ heads + bias = output projection         map(last post) = logits      every hook fires once
+    each norm as data (scale, gain, bias) = the module that computes it
 
 Each gap is relative to the largest magnitude of what it compares, over a short random prompt.
 """
@@ -38,6 +39,7 @@ def check(model: "Model") -> list[Audit]:
         "post = pre + attn + mlp": _gap(post, pre + attn + mlp),
         "pre of the next layer = post": _gap(pre[1:], post[:-1]),
         "heads + bias = output projection": _heads_gap(model, run),
+        "norms as data = the model's norms": _norms_gap(model, post[-1]),
         "lens of the last layer = logits": _gap(model.unembed(post[-1]), run.logits),
     }
     if model.parts.anatomy.mid is not None:
@@ -75,6 +77,23 @@ def _gap(found: Tensor, expected: Tensor) -> float:
     if found.numel() == 0:
         return 0.0
     return float((found - expected).abs().max() / expected.abs().max().clamp(min=1e-30))
+
+
+def _norms_gap(model: "Model", states: Tensor) -> float:
+    """The final norm and every post-norm at real states, as data and as module."""
+    parts, anatomy = model.parts, model.parts.anatomy
+    modules = [parts.module(anatomy.final_norm)]
+    for path in (anatomy.attn_post_norm, anatomy.mlp_post_norm):
+        if path is not None:
+            modules += [parts.block(layer, path) for layer in range(model.n_layers)]
+    worst = 0.0
+    for module in modules:
+        norm = parts.norm(module)
+        found = norm.frozen(states, norm.scale(states))
+        found = found if norm.bias is None else found + norm.bias
+        with torch.no_grad():
+            worst = max(worst, _gap(found, module(states)))
+    return worst
 
 
 def _heads_gap(model: "Model", run: object) -> float:
