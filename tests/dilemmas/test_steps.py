@@ -208,3 +208,12 @@ def test_findings_are_sentences_with_numbers_and_sizes(finished):
 def test_trajectories_are_data_by_model_scenario_and_variant(finished):
     data = json.loads((finished.path / "data" / "trajectories.json").read_text())
     assert len(data["PT2_COREDe"]["CD_punished"]["2"]) == N_LAYERS
+
+
+def test_the_prompts_of_a_run_are_among_its_data(finished):
+    prompts = json.loads((finished.path / "data" / "ipd_eval_prompts.json").read_text())
+    found = _table(finished, "behaviour")[["scenario", "variant", "state"]].drop_duplicates()
+    assert [(p["scenario"], p["variant"]) for p in prompts] == [
+        (scenario, variant) for scenario, variant, _ in found.itertuples(index=False)
+    ]
+    assert all(p["prompt"] and p["state_self"] for p in prompts)

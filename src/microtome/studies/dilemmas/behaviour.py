@@ -33,8 +33,10 @@ from microtome.studies.dilemmas.models import (
     model_units,
     place,
     prompts_in,
+    rows,
 )
 from microtome.studies.dilemmas.players import BASE
+from microtome.studies.dilemmas.wordings import prompts_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +74,7 @@ class Behaviour(Step):
                 for finding in _findings(frame, name, study)
             ],
             tables={"behaviour_by_state": by_state(frame, study)},
+            data={"ipd_eval_prompts": [row for p in prompts_of(study).values() for row in rows(p)]},
         )
 
     def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
