@@ -1,8 +1,10 @@
 """The commands. Heavy imports stay inside them, so that `microtome --help` answers at once."""
 
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,13 +105,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: a user's error is one sentence and exit code 2, a bug keeps its traceback."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    sys.exit(_call([argument for argument in given if argument != "--debug"], debug))
+    with _stoppable():
+        code = _call([argument for argument in given if argument != "--debug"], debug)
+    sys.exit(code)
 
 
 def _call(arguments: list[str], debug: bool) -> int:
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         code = int(app(arguments, standalone_mode=False) or 0)
+    except BrokenPipeError:
+        # The reader of the output has left, as `head` does; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (MicrotomeError, OSError) as error:
         if debug:
             raise
@@ -132,8 +139,18 @@ def _sentence(error: BaseException) -> str:
     return str(error)
 
 
-def _terminated(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM, which batch systems send, ends a run as tidily as Ctrl-C."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 # What a shell reports for a process stopped by Ctrl-C; typer answers with it, or raises Abort.

@@ -5,7 +5,7 @@ those of the file that is already there is not drawn again.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class Publisher:
     folder: RunFolder
     manifest: Manifest
     step: str
+    drawn: Callable[[str], object] = lambda name: None
+    """Told of every figure that is there."""
     written: dict[str, Artifact] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -75,6 +77,7 @@ class Publisher:
             content = (plotly, still.png(picture), still.svg(picture), still.csv(figure))
             for name, data in zip(names, content, strict=True):
                 self.put(name, data)
+        self.drawn(figure.name)
         return {
             "name": figure.name, "title": figure.title, "caption": figure.caption,
             "kind": figure.kind, "files": names,

@@ -41,11 +41,11 @@ class Terminal:
             self.console.print(f"[bold red]audit failed[/] {text}", highlight=False)
 
     @contextmanager
-    def progress(self, step: str, total: int, done: int) -> "Iterator[Bar]":
+    def progress(self, step: str, total: int, done: int, of: str = "units") -> "Iterator[Bar]":
         """A bar over the units of a step; `done` of `total` are there already."""
         there = f", {done} already there" if done else ""
         if not self.console.is_terminal or total == done:
-            self.say(f"{step}: {total} units{there}")
+            self.say(f"{step}: {total} {of}{there}")
             yield Bar()
             return
         columns = (
@@ -54,7 +54,7 @@ class Terminal:
             TextColumn("{task.fields[unit]}"),
         )  # fmt: skip
         with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task(escape(step), total=total, completed=done, unit="")
+            task = progress.add_task(escape(f"{step} {of}"), total=total, completed=done, unit="")
             yield Bar(lambda unit: progress.update(task, advance=1, unit=escape(unit[:40])))
 
 

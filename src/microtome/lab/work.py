@@ -115,8 +115,9 @@ class Work:
             self.frames[step.name][name] = joined[name].to_pandas()
         figures = step.figures(self.study, self._tables(step), self._arrays(step))
         audits = self._audits(step, units, products, conclusion.audits)
-        publisher = Publisher(self.folder, self.manifest, step.name)
-        publish(publisher, step, joined, self.arrays[step.name], conclusion, figures, audits)
+        with self.terminal.progress(step.name, len(figures), 0, "figures") as bar:
+            publisher = Publisher(self.folder, self.manifest, step.name, bar.advance)
+            publish(publisher, step, joined, self.arrays[step.name], conclusion, figures, audits)
 
     def _tables(self, step: Step) -> "dict[str, pd.DataFrame]":
         own_and_needed = (*step.needs, step.name)
