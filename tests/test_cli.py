@@ -99,6 +99,30 @@ def test_verify_names_and_repairs(cli: Cli, tmp_path: Path) -> None:
     assert unit.read_bytes() == good
 
 
+def test_a_report_is_not_made_from_damaged_files(cli: Cli, tmp_path: Path) -> None:
+    cli("run", "toy", "--count", "3", "--no-pictures")
+    table = next(tmp_path.glob("runs/toy/*/tables/totals.parquet"))
+    table.write_bytes(table.read_bytes()[:-1])
+    code, _, err = cli("report", "toy/")
+    assert code == 2
+    assert "totals.parquet is damaged" in err
+    assert "microtome verify --repair" in err
+
+
+@pytest.mark.medium
+def test_check_shows_every_identity_of_a_model(cli: Cli, tmp_path: Path) -> None:
+    from tests.model.families import save
+
+    save("gpt2", tmp_path / "model")
+    code, out, err = cli("check", str(tmp_path / "model"))
+    assert code == 0, err
+    assert "reading is bitwise neutral" in out
+    assert "FAILED" not in out
+    code, out, _ = cli("check")
+    assert (code, "torch threads" in out) == (0, True)
+    assert cli("check", "nowhere/at/all")[0] == 2
+
+
 def test_dry_run_predicts_and_leaves_no_run(cli: Cli, tmp_path: Path) -> None:
     code, out, _ = cli("run", "toy", "--dry-run", "--count", "600", "--no-pictures")
     assert code == 0

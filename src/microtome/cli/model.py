@@ -1,11 +1,11 @@
 """`microtome check`: the identities a model must keep, or what this machine offers."""
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from microtome.errors import ModelError
 from microtome.lab.manifest import versions
+from microtome.lab.terminal import wide
 
 
 def check(name: str, adapter: str | None, device: str, dtype: str) -> None:
@@ -20,7 +20,7 @@ def check(name: str, adapter: str | None, device: str, dtype: str) -> None:
         verdict = "passed" if audit.passed else "[bold red]FAILED[/]"
         bound = f"{audit.relation} {audit.bound:.3g}"
         table.add_row(escape(audit.name), f"{audit.value:.3g}", bound, verdict)
-    Console().print(table)
+    wide().print(table)
     failed = [audit.name for audit in audits if not audit.passed]
     if failed:
         raise ModelError(f"{name} fails {len(failed)} checks: {', '.join(failed)}.")
@@ -44,4 +44,4 @@ def machine() -> None:
         size = f"{properties.total_memory / 2**30:.1f} GiB"
         table.add_row(f"cuda:{index}", f"{properties.name}, {size}")
     table.add_row("mps", "yes" if torch.backends.mps.is_available() else "no")
-    Console().print(table)
+    wide().print(table)

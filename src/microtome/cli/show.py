@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
 from microtome.errors import RunError
 from microtome.lab.listing import lines, write_index
-from microtome.lab.record import Record
+from microtome.lab.record import FINDINGS, Record
 from microtome.lab.repair import repair as repair_run
 from microtome.lab.run import conclude
 from microtome.lab.store import find_run
-from microtome.lab.terminal import Terminal
+from microtome.lab.terminal import Terminal, wide
+from microtome.lab.verify import damaged_artifacts
 from microtome.lab.verify import verify as verify_run
 from microtome.studies import study_class
 
@@ -32,7 +32,7 @@ def runs(output_dir: Path) -> None:
             escape(line.id), escape(line.model), line.status + dry, line.started[:10],
             f"{line.seconds:.0f} s", str(len(line.findings)), audits if not line.problem else "",
         )  # fmt: skip
-    Console().print(table)
+    wide().print(table)
     for line in found:
         if line.problem:
             Terminal().warn(line.problem)
@@ -48,7 +48,7 @@ def run(name: str, output_dir: Path) -> None:
         print(f"It stopped with: {manifest.error}")
     for finding in record.findings:
         print(f"- {finding['step']}: {finding['text']}")
-    console = Console()
+    console = wide()
     console.print(_audits(record))
     console.print(_steps(record))
     print(f"Report: {record.folder.report}")
@@ -77,6 +77,12 @@ def report(name: str, output_dir: Path) -> None:
     folder = find_run(name, output_dir)
     with folder.locked():
         manifest = folder.manifest()
+        damaged = damaged_artifacts(folder, manifest)
+        for name in (folder.report.name, FINDINGS):
+            damaged.pop(name, None)
+        if damaged:
+            first = next(iter(damaged.values()))
+            raise RunError(f"{first} `microtome verify --repair` mends it; then report again.")
         conclude(folder, manifest)
         manifest.write(folder.path)
     print(f"Report: {folder.report}")

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from microtome.cli.flags import parse
@@ -14,7 +13,7 @@ from microtome.lab.dry import Rehearsal, rehearse
 from microtome.lab.listing import write_index
 from microtome.lab.record import Record
 from microtome.lab.run import run
-from microtome.lab.terminal import Terminal
+from microtome.lab.terminal import Terminal, wide
 from microtome.studies import STUDIES, study_class
 
 
@@ -50,7 +49,7 @@ def _studies() -> None:
     table = Table("study", "what it does", box=None)
     for name in STUDIES:
         table.add_row(name, study_class(name).summary)
-    console = Console()
+    console = wide()
     console.print("Usage: microtome run STUDY [--config FILE] [--dry-run] [flags]\n", markup=False)
     console.print(table)
     console.print("\n`microtome run STUDY --help` lists the flags of a study.")
@@ -71,7 +70,7 @@ def _show_rehearsal(rehearsal: Rehearsal) -> None:
         disk = f"{cost.bytes / 1e6:.1f} MB"
         units = rehearsal.units[name]
         table.add_row(name, f"{units:,}", f"{cost.forwards:,}", f"{cost.tokens:,}", disk)
-    Console().print(table)
+    wide().print(table)
     print("DRY RUN: two units of each step on a stand-in model; its numbers mean nothing.")
     print(f"Its report: {rehearsal.record.folder.report}")
 

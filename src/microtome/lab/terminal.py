@@ -1,5 +1,6 @@
 """What a person at the terminal sees: progress with time left, warnings, plain lines in a log."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,11 @@ from rich.progress import (
 )
 
 from microtome.audit import Audit
+
+
+def wide() -> Console:
+    """Standard output for tables; a pipe or a file has room for whole lines."""
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 @dataclass(frozen=True)
