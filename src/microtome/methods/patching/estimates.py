@@ -4,8 +4,9 @@
 
 The gradient is taken in the receiver's run (a first-order guess of m(receiver ← c) − m(receiver))
 or in the donor's (of m(donor) − m(donor ← c)): nodes that feed a saturated softmax or a redundant
-path show in one and not in the other, or in neither. Hence: screen, then verify exactly. Heads
-enter before a post-norm; its scale moves with them (`post_norm="frozen"` holds it). Nanda 2023,
+path show in one and not in the other, or in neither. Hence: screen, then verify exactly. A head
+passes a post-norm with its scale held, which follows the exact effects better than the slope of
+the moving scale (`post_norm="exact"`), where a head that fills the norm is cancelled. Nanda 2023,
 "Attribution patching"; Kramár et al. 2024, arXiv 2403.00745.
 """
 
@@ -81,12 +82,12 @@ def attribution_patching(
     *,
     at: Literal["receiver", "donor"] = "receiver",
     positions: tuple[int, ...] | None = None,
-    post_norm: PostNorm = "exact",
+    post_norm: PostNorm = "frozen",
 ) -> Estimate:
     """AtP of every node that `sites` name, with the gradient of the receiver's or donor's run.
 
-    `direction` is one for all prompts or one for each. The audit compares the sum over all nodes
-    of one layer with a central difference of exact passes.
+    `direction` is one for all prompts or one for each. The audit compares the exact slopes of
+    one layer's nodes, summed, with a central difference of edited passes.
     """
     return attribution_patching_of(
         setting(model, text, donor, sites, direction, positions), at=at, post_norm=post_norm
@@ -94,7 +95,7 @@ def attribution_patching(
 
 
 def attribution_patching_of(
-    given: Setting, *, at: Literal["receiver", "donor"] = "receiver", post_norm: PostNorm = "exact"
+    given: Setting, *, at: Literal["receiver", "donor"] = "receiver", post_norm: PostNorm = "frozen"
 ) -> Estimate:
     """The same from runs that were already made."""
     own = given.receiver if at == "receiver" else given.donor

@@ -29,7 +29,8 @@ Over = Literal["inputs", "activations"]
 Ends = dict[Site, tuple[Tensor, Tensor]]
 LADDER = (8, 32, 128)
 CLOSED = 0.05
-MAX_ROWS = 32
+MAX_ENTRIES = 2**22
+"""Rows × tokens × d_model in one pass: the graph it keeps is some hundred times that."""
 
 
 def integrated_gradients(
@@ -133,7 +134,7 @@ def _mean_gradients(
 ) -> dict[Site, Tensor]:
     """∂m/∂c averaged over the midpoints of the path, "batch pos d" per site."""
     total: dict[Site, Tensor] = {}
-    for alphas in _chunks(steps, len(given.receiver.tokens.ids)):
+    for alphas in _chunks(given, steps):
         graded = _graded(given, ends, sites, alphas)
         for site in dict.fromkeys(sites):
             part = graded.gradient(site).float().unflatten(0, (-1, len(alphas))).sum(1) / steps
@@ -150,9 +151,10 @@ def _graded(given: Setting, ends: Ends, sites: Sequence[Site], alphas: Tensor) -
     return given.receiver.model.run(tokens, read=sites, write=edits, grad=delta, logits="last")
 
 
-def _chunks(steps: int, batch: int) -> Iterator[Tensor]:
+def _chunks(given: Setting, steps: int) -> Iterator[Tensor]:
     """Midpoints of `steps` equal parts of [0, 1], as many at once as a pass may hold."""
-    yield from ((torch.arange(steps) + 0.5) / steps).split(max(1, MAX_ROWS // batch))
+    entries = given.receiver.tokens.ids.numel() * given.receiver.model.parts.d_model
+    yield from ((torch.arange(steps) + 0.5) / steps).split(max(1, MAX_ENTRIES // entries))
 
 
 def _between(

@@ -1,0 +1,250 @@
+"""Screen with estimates, verify exactly, and say what the screen may still have missed.
+
+    screen   rank(c) = best rank of c in any estimate
+    verify   exact effects of the top k and of a random sample of n of the other R nodes
+
+Let M be the largest |effect| in the sample. If K of the R nodes had a larger one, a sample without
+them had probability C(R−K, n)/C(R, n); the largest K at which that is still ≥ 1 − level is an
+upper confidence bound on how many nodes beyond M were missed: no assumption on the effects. K = 0
+(M itself bounds every effect) needs n ≥ level·R: nearly all of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import lgamma, log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from microtome.audit import Audit
+from microtome.errors import InputError
+from microtome.methods.patching.estimates import Estimate, Kind, attribution_patching_of
+from microtome.methods.patching.exact import Patching, patch
+from microtome.methods.patching.integrated import integrated_gradients_of
+from microtome.methods.patching.setting import Directions, Donor, expanded, setting
+from microtome.methods.result import Result
+from microtome.model.model import Model, Text
+from microtome.model.site import Site
+
+if TYPE_CHECKING:
+    import pandas
+
+SHARE = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Screen(Result):
+    """Several estimates of the same nodes, by kind, and the order they give together."""
+
+    estimates: Mapping[Kind, Estimate]
+    audit: tuple[Audit, ...]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return next(iter(self.estimates.values())).nodes
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """Nodes by their best rank in any estimate, ties by their mean rank."""
+        means = torch.stack([estimate.mean.abs() for estimate in self.estimates.values()])
+        ranks = means.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
+        keys = zip(ranks.amin(0).tolist(), ranks.float().mean(0).tolist(), strict=True)
+        places = list(keys)
+        return tuple(sorted(range(len(places)), key=places.__getitem__))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One line per node in order: component, rank, and the mean of every estimate."""
+        return [
+            {"component": self.nodes[n], "rank": rank}
+            | {kind: float(estimate.mean[n]) for kind, estimate in self.estimates.items()}
+            for rank, n in enumerate(self.order)
+        ]
+
+    def table(self) -> "pandas.DataFrame":
+        """The rows as a frame."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
+
+    def top(self, k: int = 20) -> list[str]:
+        """The k nodes to look at first."""
+        return [self.nodes[n] for n in self.order[:k]]
+
+
+@dataclass(frozen=True, eq=False)
+class Verification(Result):
+    """Exact effects of the screen's top nodes and of a random sample of the rest.
+
+    `correlation` is Pearson's, per estimate, over the verified nodes; `unseen` the number of nodes
+    never patched and `exceeding` the upper bound on how many of them beat `largest_sampled`.
+    """
+
+    screen: Screen
+    patching: Patching
+    top_nodes: tuple[str, ...]
+    sampled: tuple[str, ...]
+    unseen: int
+    exceeding: int
+    level: float
+    correlation: Mapping[Kind, float]
+    audit: tuple[Audit, ...]
+
+    @property
+    def effects(self) -> dict[str, float]:
+        """Mean exact effect of every verified node."""
+        return dict(zip(self.patching.nodes, self.patching.effects.mean(0).tolist(), strict=True))
+
+    @property
+    def largest_sampled(self) -> float:
+        """Largest |effect| in the random sample (0 when nothing was left to sample)."""
+        return max((abs(self.effects[node]) for node in self.sampled), default=0.0)
+
+    @property
+    def threshold(self) -> float:
+        """A tenth of the mean gap between donor and receiver: what counts as an effect."""
+        return SHARE * abs(float((self.patching.donor - self.patching.baseline).mean()))
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Sampled nodes of real effect that the screen had not put on top."""
+        return tuple(n for n in self.sampled if abs(self.effects[n]) >= self.threshold)
+
+    def missed_by(self, kind: Kind, tolerance: float = 0.5) -> tuple[str, ...]:
+        """Verified nodes of real effect whose estimate is off by more than `tolerance` of it."""
+        estimate = self.screen.estimates[kind]
+        values = dict(zip(estimate.nodes, estimate.mean.tolist(), strict=True))
+        return tuple(
+            node
+            for node, effect in self.effects.items()
+            if abs(effect) >= self.threshold
+            and abs(values[node] - effect) > tolerance * abs(effect)
+        )
+
+    @property
+    def statement(self) -> str:
+        """What may still have been missed, in one sentence."""
+        if not self.unseen:
+            return "Every node was patched exactly; nothing was left to miss."
+        return (
+            f"With {self.level:.0%} confidence at most {self.exceeding} of the {self.unseen} nodes "
+            f"never patched have an effect beyond {self.largest_sampled:.3g} logits, the largest "
+            f"of a random sample of {len(self.sampled)}."
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One line per verified node: component, effect, why it was verified, every estimate."""
+        own = {row["component"]: row for row in self.screen.rows()}
+        return [
+            own[node] | {"effect": effect, "chosen": "top" if node in self.top_nodes else "sample"}
+            for node, effect in self.effects.items()
+        ]
+
+    def table(self) -> "pandas.DataFrame":
+        """The rows as a frame."""
+        import pandas
+
+        return pandas.DataFrame(self.rows())
+
+    def top(self, k: int = 20) -> list[tuple[str, float]]:
+        """The k verified nodes of largest exact effect by magnitude."""
+        return sorted(self.effects.items(), key=lambda item: -abs(item[1]))[:k]
+
+
+def screen(
+    model: Model,
+    text: Text,
+    donor: Donor,
+    sites: Site | Sequence[Site],
+    direction: Directions,
+    *,
+    positions: tuple[int, ...] | None = None,
+    steps: int | None = None,
+) -> Screen:
+    """AtP in both directions and IG over inputs (if they differ) and over activations."""
+    given = setting(model, text, donor, sites, direction, positions)
+    found: list[Estimate] = [attribution_patching_of(given, at="receiver")]
+    if not given.donor.edited:
+        found.append(attribution_patching_of(given, at="donor"))
+    if not given.same_inputs:
+        found.append(integrated_gradients_of(given, over="inputs", steps=steps))
+    found.append(integrated_gradients_of(given, over="activations", steps=steps))
+    audits = [(estimate.kind, audit) for estimate in found for audit in estimate.audit]
+    return Screen(
+        {estimate.kind: estimate for estimate in found},
+        tuple(Audit(f"{k}: {a.name}", a.value, a.bound, a.relation, a.note) for k, a in audits),
+    )
+
+
+def verify(
+    model: Model,
+    text: Text,
+    donor: Donor,
+    sites: Site | Sequence[Site],
+    direction: Directions,
+    *,
+    k: int = 20,
+    sample: int = 20,
+    positions: tuple[int, ...] | None = None,
+    level: float = 0.95,
+    seed: int = 42,
+    screened: Screen | None = None,
+    max_rows: int = 12,
+) -> Verification:
+    """Patch exactly the k nodes that a screen puts first and `sample` random ones of the rest."""
+    singles = expanded(model, sites)
+    first = screened or screen(model, text, donor, singles, direction, positions=positions)
+    if first.nodes != tuple(site.component for site in singles):
+        raise InputError("The screen is of other nodes than these; screen the same sites.")
+    top, rest = first.order[:k], np.array(first.order[k:], dtype=int)
+    rng = np.random.default_rng(seed)
+    drawn = sorted(rng.choice(rest, min(sample, len(rest)), replace=False).tolist())
+    chosen = [*top, *drawn]
+    exact = patch(
+        model, text, donor, [singles[n] for n in chosen], direction,
+        positions=positions, max_rows=max_rows,
+    )  # fmt: skip
+    return Verification(
+        screen=first,
+        patching=exact,
+        top_nodes=tuple(first.nodes[n] for n in top),
+        sampled=tuple(first.nodes[n] for n in drawn),
+        unseen=len(rest) - len(drawn),
+        exceeding=most_exceeding(len(rest), len(drawn), level),
+        level=level,
+        correlation={
+            kind: _pearson(estimate.mean[list(chosen)], exact.effects.mean(0))
+            for kind, estimate in first.estimates.items()
+        },
+        audit=(*first.audit, *exact.audit),
+    )
+
+
+def most_exceeding(rest: int, sampled: int, level: float) -> int:
+    """The largest K with C(rest − K, sampled)/C(rest, sampled) ≥ 1 − level."""
+    if not 0 <= sampled <= rest or not 0 < level < 1:
+        raise InputError(f"A sample of {sampled} from {rest} at level {level} is not possible.")
+
+    def log_chance(more: int) -> float:
+        return _log_choose(rest - more, sampled) - _log_choose(rest, sampled)
+
+    unseen = rest - sampled
+    # The chance falls with K: the first K that is too unlikely ends the search.
+    for more in range(unseen + 1):
+        if log_chance(more) < log(1 - level) - 1e-12:
+            return more - 1
+    return unseen
+
+
+def _log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+
+
+def _pearson(estimated: Float[Tensor, " node"], exact: Float[Tensor, " node"]) -> float:
+    """NaN where one of them does not vary or there are fewer than three nodes."""
+    if len(exact) < 3:
+        return float("nan")
+    return float(torch.corrcoef(torch.stack([estimated.double(), exact.double()]))[0, 1])
