@@ -1,7 +1,7 @@
 """Exact patching of planted models by a hook loop that shares no code with microtome's engine."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from microtome.specimens.planted import Planted, PlantedPair
 from microtome.statistics import bootstrap_mean, sign_flip
 
 ARCHITECTURES = ("gpt2", "gemma2")
-EVERY = [(a, beta, gate) for a in ARCHITECTURES for beta in (3.0, 20.0) for gate in (False, True)]
+SETTINGS = ((3.0, False), (20.0, False), (3.0, True), (20.0, True))
+EVERY = [(a, beta, gate) for a in ARCHITECTURES for beta, gate in SETTINGS]
 D_HEAD = 32
 FLOOR = 0.5  # logits: the smallest mean effect that anyone would claim (the circuit's are above 5)
 
@@ -76,9 +77,10 @@ def outputs(planted: Planted, texts: list[str]) -> dict[str, Tensor]:
     def keep(name: str) -> Callable[[Tensor], Tensor]:
         return lambda x: found.setdefault(name, x.clone())
 
-    for node in planted.nodes:
-        with tapped(planted, node, keep(node)):
-            last_logits(planted, texts)
+    with ExitStack() as stack:
+        for node in planted.nodes:
+            stack.enter_context(tapped(planted, node, keep(node)))
+        last_logits(planted, texts)
     return found
 
 
@@ -126,6 +128,8 @@ def claimed(
     p_values = sign_flip(effects.T, clusters, resamples=2000)
     found = set()
     for node, values, p in zip(planted.nodes, effects, p_values, strict=True):
+        if abs(values.mean()) <= floor:  # the interval holds the mean: it cannot lie beyond
+            continue
         interval = bootstrap_mean(values, clusters, level=1 - 0.05 / len(effects), resamples=2000)
         if p <= 0.05 and (interval.low > floor or interval.high < -floor):
             found.add(node)

@@ -128,6 +128,7 @@ def test_heads_attend_as_designed(architecture: str, beta: float) -> None:
         torch.testing.assert_close(patterns[layer][:, 0], patterns[layer][:, 1])
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("architecture", "beta", "gate"), EVERY)
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_exact_patching_finds_the_truth_and_nothing_else(
@@ -146,6 +147,7 @@ def test_exact_patching_finds_the_truth_and_nothing_else(
     assert claimed(planted, effects, pairs) == truth
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("architecture", "beta", "gate"), EVERY)
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_nothing_is_claimed_where_the_metric_is_permuted(
