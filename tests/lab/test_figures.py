@@ -23,8 +23,9 @@ def test_every_kind_is_drawn_by_both(figure) -> None:
     picture = still.draw(figure)
     png = still.png(picture)
     assert png.startswith(b"\x89PNG")
-    assert b"<path" in still.svg(picture)
-    ET.fromstring(still.svg(still.draw(figure)))
+    svg = still.svg(picture)
+    assert b"<path" in svg
+    ET.fromstring(svg)
     assert still.png(still.draw(figure)) == png
     assert interactive.to_json(figure) == interactive.to_json(figure)
 
@@ -63,6 +64,18 @@ def test_grids_of_heatmaps_share_one_scale() -> None:
     assert scales.pop()[1] == max(panel.scale()[1] for panel in grid_of_heads().panels)
     layout = json.loads(interactive.to_json(grid_of_heads()))["layout"]
     assert [key for key in layout if key.startswith("coloraxis")] == ["coloraxis"]
+
+
+def test_heatmaps_of_two_quantities_keep_two_scales() -> None:
+    other = Heatmap("o", "", "", np.full((1, 2), 9.0), "a", "bc", "", "", "seconds", centre=None)
+    mixed = Grid("g", "", "", (heads(), other, trajectories()), columns=3)
+    drawn = json.loads(interactive.to_json(mixed))
+    axes = {trace["coloraxis"] for trace in drawn["data"] if "coloraxis" in trace}
+    assert axes == {"coloraxis", "coloraxis2"}
+    assert drawn["layout"]["coloraxis2"]["cmax"] == 9
+    assert drawn["layout"]["coloraxis"]["cmax"] == heads().scale()[1]
+    labels = [ax.get_ylabel() for ax in still.draw(mixed).axes]
+    assert {"seconds", heads().unit} <= set(labels)
 
 
 def test_intervals_are_shown_by_both() -> None:

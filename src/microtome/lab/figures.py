@@ -192,11 +192,16 @@ class Grid:
         lines = [panel for panel in self.panels if isinstance(panel, Lines)]
         return len(lines) == len(self.panels) and len({panel.y_label for panel in lines}) == 1
 
-    def shared(self) -> "tuple[Heatmap | Lines | Bars, ...]":
-        """The panels, heat maps brought to one colour scale if all have the same centre."""
+    def one_scale(self) -> bool:
+        """Whether all panels are heat maps of one quantity about one centre."""
         maps = [panel for panel in self.panels if isinstance(panel, Heatmap)]
-        if len(maps) != len(self.panels) or len({panel.centre for panel in maps}) != 1:
+        return len(maps) == len(self.panels) and len({(p.centre, p.unit) for p in maps}) == 1
+
+    def shared(self) -> "tuple[Heatmap | Lines | Bars, ...]":
+        """The panels, heat maps brought to one colour scale if they show one quantity."""
+        if not self.one_scale():
             return tuple(self.panels)
+        maps = [panel for panel in self.panels if isinstance(panel, Heatmap)]
         centre = maps[0].centre or 0.0
         limit = max(panel.scale()[1] - centre for panel in maps)
         return tuple(dataclasses.replace(panel, limit=limit) for panel in maps)

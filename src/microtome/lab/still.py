@@ -53,19 +53,27 @@ def draw(figure: Figure) -> Picture:
         same = isinstance(figure, Grid) and figure.one_y_axis()
         axes = picture.subplots(rows, columns, squeeze=False, sharey=same).ravel()
         for panel, ax in zip(panels, axes, strict=False):
-            _DRAW[panel.kind](ax, panel, isinstance(figure, Grid))
+            _DRAW[panel.kind](ax, panel, _in_common(figure, panel))
         for ax in axes[len(panels) :]:
             ax.set_axis_off()
         if isinstance(figure, Grid):
             picture.suptitle(_label(figure.title, 120))
-            _common(picture, list(axes[: len(panels)]), panels)
+            _common(picture, list(axes[: len(panels)]), figure)
     return picture
 
 
-def _common(picture: Picture, axes: list[Axes], panels: Sequence[Any]) -> None:
+def _in_common(figure: Figure, panel: Any) -> bool:
+    """Whether the panel's legend or colour bar stands once for the whole grid."""
+    if not isinstance(figure, Grid):
+        return False
+    return figure.one_scale() or not isinstance(panel, Heatmap)
+
+
+def _common(picture: Picture, axes: list[Axes], figure: Grid) -> None:
     """One colour bar or one legend for all panels of a grid."""
-    if all(isinstance(panel, Heatmap) for panel in panels):
-        picture.colorbar(axes[0].collections[0], ax=axes, label=_label(panels[0].unit), shrink=0.6)
+    first = figure.panels[0]
+    if isinstance(first, Heatmap) and figure.one_scale():
+        picture.colorbar(axes[0].collections[0], ax=axes, label=_label(first.unit), shrink=0.6)
         return
     found = {label: handle for ax in axes for handle, label in zip(*_legend(ax), strict=True)}
     if len(found) > 1:
