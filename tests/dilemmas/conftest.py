@@ -20,7 +20,7 @@ from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.wordings import shipped
 from tests.model.families import random_model, save_adapter
 
-SCENARIOS = ("CC_continue", "CD_punished", "DC_exploited")
+SCENARIOS = ("CC_continue", "CD_punished")
 ROOM = 160
 
 

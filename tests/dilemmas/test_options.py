@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microtome.studies.dilemmas.behaviour import Behaviour, by_state
+from microtome.studies.dilemmas.behaviour import Behaviour
+from microtome.studies.dilemmas.choices import by_state
 from microtome.studies.dilemmas.effects import summarised
 from microtome.studies.dilemmas.models import load_models
 from microtome.studies.dilemmas.patching import Patching
@@ -60,8 +61,8 @@ def test_resampling_wordings_asks_less_than_resampling_scenarios(zoo, models):
     assert np.allclose(scenarios["mean_delta_change"], wordings["mean_delta_change"])
     width = [(t["high"] - t["low"]).median() for t in (scenarios, wordings)]
     assert width[1] < width[0]
-    assert scenarios["p_max_t"].min() >= 2 / 2**3
-    assert wordings["p_max_t"].min() < 2 / 2**3
+    assert scenarios["p_max_t"].min() >= 2 / 2**2
+    assert wordings["p_max_t"].min() < 2 / 2**2
 
 
 def test_further_wordings_are_patched_only_when_asked(zoo):

@@ -20,7 +20,7 @@ def test_every_step_is_rehearsed_on_a_stand_in(zoo, tmp_path):
     assert manifest.dry_run
     assert list(manifest.steps) == ["behaviour", "lens", "attribution", "patching"]
     assert all(step.status == "finished" for step in manifest.steps.values())
-    assert rehearsal.units == {"behaviour": 6, "lens": 6, "attribution": 6, "patching": 3}
+    assert rehearsal.units == {"behaviour": 4, "lens": 4, "attribution": 4, "patching": 2}
     assert not (tmp_path / "dilemmas").exists(), "a dry run leaves nothing in the output folder"
 
 
@@ -32,7 +32,7 @@ def test_costs_grow_with_models_and_wordings(zoo):
         assert two.tokens > one.tokens
     patching = few.chain()[3]
     nodes = 3 * (4 + 3)
-    assert patching.cost(few).forwards > 3 * 9 * nodes, "3 pairs, 9 prompts, every node"
+    assert patching.cost(few).forwards > 3 * 6 * nodes, "3 pairs, 6 prompts, every node"
 
 
 def test_token_prediction_is_near_the_tokenizer(zoo):

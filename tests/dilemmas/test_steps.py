@@ -102,6 +102,19 @@ def test_rankings_follow_the_means(finished):
     assert row["contribution"] == pytest.approx(means.mean()[(row["model"], row["component"])])
 
 
+def test_differences_blame_the_changed_mlp_first(finished):
+    """MLP1 is base with another second MLP: no part below it may change."""
+    rows = _table(finished, "attribution_differences")
+    rows = rows[(rows["source"] == "base") & (rows["target"] == "MLP1")].set_index("component")
+    below = [c for c in rows.index if c.startswith(("L0H", "L0_", "L1H"))]
+    norm = rows["source_mean"].abs().max()
+    assert rows.loc["L1_MLP", "difference"] != pytest.approx(0, abs=1e-3)
+    assert abs(rows.loc["L1_MLP", "difference"]) > rows.loc[below, "difference"].abs().max()
+    means = _table(finished, "attribution_full").groupby(["model", "component"])["contribution"]
+    gap = means.mean()["MLP1"]["L1_MLP"] - means.mean()["base"]["L1_MLP"]
+    assert rows.loc["L1_MLP", "difference"] == pytest.approx(gap, abs=1e-5 * max(1, norm))
+
+
 def test_patching_starts_from_the_receiver_and_knows_the_donor(finished):
     own = _table(finished, "behaviour").set_index(PLACE)["delta"]
     results = _table(finished, "patching_results")
@@ -166,7 +179,7 @@ def test_equal_adapters_give_no_effect_and_no_claim(finished):
     assert across.loc["TWIN", "n_flipping"] == 0
 
 
-def test_three_scenarios_allow_no_claim_by_flipped_signs(finished):
+def test_two_scenarios_allow_no_claim_by_flipped_signs(finished):
     across = _table(finished, "cross_experiment_summary")
     assert (across["smallest_p"] == 2 / 2 ** len(SCENARIOS)).all()
     assert (across["n_nonzero"] == 0).all()

@@ -7,23 +7,15 @@ the pair of last moves, own first.
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import microtome as mt
-from microtome.data.games import STATE_NAMES
 from microtome.lab.figures import Figure
-from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
+from microtome.studies.dilemmas.choices import by_state, findings_of
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import prompt_cost
-from microtome.studies.dilemmas.evidence import (
-    bounds,
-    difference_of,
-    groups,
-    mean_of,
-    over_wordings,
-    present,
-    said,
-)
+from microtome.studies.dilemmas.evidence import present
 from microtome.studies.dilemmas.figures.behaviour import behaviour_figures
 from microtome.studies.dilemmas.models import (
     ANSWERS,
@@ -35,11 +27,7 @@ from microtome.studies.dilemmas.models import (
     prompts_in,
     rows,
 )
-from microtome.studies.dilemmas.players import BASE
 from microtome.studies.dilemmas.wordings import prompts_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Behaviour(Step):
@@ -71,7 +59,7 @@ class Behaviour(Step):
             findings=[
                 finding
                 for name in present(frame, study)
-                for finding in _findings(frame, name, study)
+                for finding in findings_of(frame, name, study)
             ],
             tables={"behaviour_by_state": by_state(frame, study)},
             data={"ipd_eval_prompts": [row for p in prompts_of(study).values() for row in rows(p)]},
@@ -111,84 +99,3 @@ def _common_prefix(run: "mt.Run", row: int, answers: "mt.Answers") -> float:
     states = run[mt.resid_post[-1]][row, [start + i - 1 for i in due]]
     log_p = run.model.unembed(states).double().log_softmax(-1)
     return math.exp(sum(float(log_p[k, answers.ids[i]]) for k, i in enumerate(due)))
-
-
-def by_state(frame: "pd.DataFrame", study: Configuration) -> list[dict[str, Any]]:
-    """P(defect | state) per model, its interval over the wordings of that state."""
-    found = []
-    compared = present(frame, study)
-    for (name, state), part in groups(frame, "model", "state"):
-        defect = over_wordings(part["p_defect"].tolist(), study)
-        either = part["p_defect"] + part["p_cooperate"]
-        found.append(
-            {
-                "model": name,
-                "label": compared[name].label,
-                "state": state,
-                "p_defect": defect.value,
-                # A probability's interval ends where probabilities end.
-                "low": None if defect.low is None else max(0.0, defect.low),
-                "high": None if defect.high is None else min(1.0, defect.high),
-                "p_cooperate": float(part["p_cooperate"].mean()),
-                "p_neither": float(part["p_neither"].mean()),
-                "p_defect_of_both": float((part["p_defect"] / either).mean()),
-                "p_common_prefix": float(part["p_common_prefix"].mean()),
-                "n": len(part),
-            }
-        )
-    return found
-
-
-def _findings(frame: "pd.DataFrame", name: str, study: Configuration) -> list[Finding]:
-    label = present(frame, study)[name].label
-    own = frame[frame["model"] == name]
-    states = ", ".join(
-        f"{part['p_defect'].mean():.2f} after {state}"
-        for state, part in own.groupby("state", sort=False)
-    )
-    mean = mean_of(own, "p_defect", study)
-    first = Finding(
-        f"{label} defects with probability {states}; mean {mean.value:.2f} "
-        f"({said(mean, study)}).",
-        mean.value, **bounds(mean), unit="P(defect)", n=mean.n,
-    )  # fmt: skip
-    return [first, *_conditional(own, label, study), *_against_base(frame, own, name, study)]
-
-
-def _conditional(own: "pd.DataFrame", label: str, study: Configuration) -> list[Finding]:
-    """Does the choice hang on what the opponent did last?"""
-    theirs = own["state"].where(own["state"].isin(STATE_NAMES)).str[1]
-    after_c, after_d = (own["p_defect"][theirs == move].tolist() for move in "CD")
-    if len(after_c) == 0 or len(after_d) == 0:
-        return []
-    change, low, high = difference_of(after_d, after_c, study)
-    more = "more" if change > 0 else "less"
-    return [
-        Finding(
-            f"{label} defects {more} after the opponent defected than after it cooperated, by "
-            f"{abs(change):.2f} in probability.",
-            change, low, high, unit="P(D | opponent defected) − P(D | opponent cooperated)",
-            n=len(after_c) + len(after_d), control="wordings in which the opponent cooperated",
-        )
-    ]  # fmt: skip
-
-
-def _against_base(
-    frame: "pd.DataFrame", own: "pd.DataFrame", name: str, study: Configuration
-) -> list[Finding]:
-    label = present(frame, study)[name].label
-    if name == BASE or BASE not in present(frame, study):
-        return []
-    keys = ["scenario", "variant"]
-    both = own.merge(frame[frame["model"] == BASE], on=keys, suffixes=("", "_base"))
-    gap = both.assign(change=both["p_defect"] - both["p_defect_base"])
-    change = mean_of(gap, "change", study)
-    less = "more" if change.value > 0 else "less"
-    return [
-        Finding(
-            f"{label} defects {less} than Base on the same prompts, by {abs(change.value):.2f} "
-            f"in probability ({said(change, study)}).",
-            change.value, **bounds(change), unit="P(defect) − Base", n=change.n,
-            control="Base on the same prompts",
-        )
-    ]  # fmt: skip

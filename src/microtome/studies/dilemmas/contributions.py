@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from microtome.statistics import sign_flip
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.evidence import FLIPS, bounds, clusters, groups, mean_of, present
-from microtome.studies.dilemmas.players import players
+from microtome.studies.dilemmas.players import BASE, Pair, players
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +52,11 @@ def ranked(summary: Rows, study: Configuration) -> Rows:
 
 
 def differences(full: "pd.DataFrame", study: Configuration) -> Rows:
-    """Target minus source, prompt by prompt, for every pair of compared models."""
+    """Target minus source, prompt by prompt: what training changed, and the pairs to patch."""
     there = present(full, study)
+    trained = [Pair(BASE, name) for name in there if name != BASE and BASE in there]
     found = []
-    for pair in study.parsed_pairs():
+    for pair in dict.fromkeys([*trained, *study.parsed_pairs()]):
         if pair.source in there and pair.target in there:
             found += _difference(full, pair.source, pair.target, study)
     return found

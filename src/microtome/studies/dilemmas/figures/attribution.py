@@ -9,12 +9,13 @@ from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.evidence import present, scenarios_in
 from microtome.studies.dilemmas.figures.whiskers import whiskers
-from microtome.studies.dilemmas.players import Player
+from microtome.studies.dilemmas.players import BASE, Player, players
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UNIT = "contribution to Δ (logits)"
+_SHOWN = 30
 _BLOCKS = (
     ("heads", ("head",)),
     ("MLPs", ("mlp",)),
@@ -34,7 +35,7 @@ def attribution_figures(study: Configuration, tables: Tables) -> list[Figure]:
     top = tables["attribution_top"]
     compared = present(top, study)
     figures += [_top(top[top["model"] == name], p, study) for name, p in compared.items()]
-    return figures
+    return [*figures, *_changes(tables["attribution_differences"], study)]
 
 
 def _heads(here: "pd.DataFrame", scenario: str, study: Configuration) -> Grid:
@@ -135,6 +136,40 @@ def _ranges(values: "list[np.ndarray]", player: Player) -> BarGroup:
         [float(v.max()) for v in values],
         player.colour,
     )
+
+
+def _changes(differences: "pd.DataFrame", study: Configuration) -> list[Figure]:
+    """What fine-tuning changed, component by component; none where base is not compared."""
+    if differences.empty:
+        return []
+    trained = differences[differences["source"] == BASE]
+    if trained.empty:
+        return []
+    wide = trained.pivot_table(index="component", columns="target", values="difference")
+    largest = wide.abs().max(axis=1).nlargest(_SHOWN).index
+    order = trained.drop_duplicates("component")["component"]
+    shown = [component for component in order if component in largest]
+    columns = list(dict.fromkeys(trained["target"]))
+    p = trained.pivot_table(index="component", columns="target", values="p_max_t")
+    labels = players(columns)
+    return [
+        Heatmap(
+            "dla_changes_from_base",
+            "What fine-tuning changed in the direct contributions",
+            f"Contribution to Δ in the fine-tune minus that in Base, mean over the same prompts, "
+            f"for the {len(shown)} components that change most; red moved towards defection. Dots: "
+            f"p < {1 - study.level:.2g} by sign flips over {study.resample}, corrected over all "
+            f"components.",
+            wide.loc[shown, columns].to_numpy(float),
+            shown,
+            [labels[name].label for name in columns],
+            "component",
+            "fine-tune",
+            "change of contribution to Δ (logits)",
+            annotate=True,
+            marks=p.loc[shown, columns].to_numpy(float) < 1 - study.level,
+        )
+    ]
 
 
 def _top(top: "pd.DataFrame", player: Player, study: Configuration) -> Bars:
