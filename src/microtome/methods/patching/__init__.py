@@ -1,18 +1,28 @@
 """Activation patching: put one run's activations into another and see what changes."""
 
+from microtome.methods.patching.circuits import Circuit, assess_circuit, find_circuit
+from microtome.methods.patching.curve import Curve, faithfulness_curve
 from microtome.methods.patching.estimates import Estimate, attribution_patching
 from microtome.methods.patching.exact import Patching, patch, patch_nodes
+from microtome.methods.patching.greedy import CircuitDiscovery, greedy_flip
 from microtome.methods.patching.integrated import integrated_gradients
 from microtome.methods.patching.rows import Node
 from microtome.methods.patching.verify import Screen, Verification, screen, verify
 
 __all__ = [
+    "Circuit",
+    "CircuitDiscovery",
+    "Curve",
     "Estimate",
     "Node",
     "Patching",
     "Screen",
     "Verification",
+    "assess_circuit",
     "attribution_patching",
+    "faithfulness_curve",
+    "find_circuit",
+    "greedy_flip",
     "integrated_gradients",
     "patch",
     "patch_nodes",
