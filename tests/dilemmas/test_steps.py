@@ -151,6 +151,14 @@ def test_a_patched_head_equals_a_full_forward_with_that_head(finished, zoo):
     assert abs(found["delta_change"]) > 1e-3
 
 
+def test_unrelated_tokens_are_read_from_the_same_patches(finished):
+    results = _table(finished, "patching_results")
+    assert (results["unrelated_rms"] >= 0).all()
+    twins, others = (results[(results["source"] == "TWIN") == same] for same in (True, False))
+    assert twins["unrelated_rms"].max() < 1e-5
+    assert others["unrelated_rms"].median() > 1e-3
+
+
 def test_the_whole_residual_stream_closes_the_whole_gap(finished):
     summary = _table(finished, "patching_summary").set_index(["source", "target", "component"])
     for pair in (("PT2_COREDe", "PT3_COREDe"), ("MLP1", "base")):

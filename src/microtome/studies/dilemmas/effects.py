@@ -8,8 +8,6 @@ smallest p-value is stated, and random components of the same kind (is it larger
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from microtome.statistics import sign_flip
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.evidence import (
@@ -64,6 +62,7 @@ def _effect(part: "pd.DataFrame", study: Configuration) -> dict[str, Any]:
         **bounds(change),
         "std_delta_change": float(part["delta_change"].std(ddof=0)),
         "mean_effect": float(part["effect"].mean()),
+        "unrelated_rms": float((part["unrelated_rms"] ** 2).mean() ** 0.5),
         "normalised": None,
         "normalised_low": None,
         "normalised_high": None,
@@ -128,15 +127,12 @@ def consistency(results: "pd.DataFrame") -> Rows:
     return found
 
 
-def across_pairs(
-    results: "pd.DataFrame", control: "pd.DataFrame", summary: Rows, study: Configuration
-) -> Rows:
+def across_pairs(results: "pd.DataFrame", summary: Rows, study: Configuration) -> Rows:
     """One line per pair: the gap, the strongest component, how many stand out, the control."""
     found: Rows = []
     for (source, target), pair in groups(results, *_PAIR):
         own = [r for r in summary if (r["source"], r["target"]) == (source, target)]
         parts = [row for row in own if row["kind"] != "resid"]
-        unrelated = control[(control["source"] == source) & (control["target"] == target)]
         found.append(
             {
                 "source": source,
@@ -149,7 +145,7 @@ def across_pairs(
                 "n_nonzero": sum(row["p_max_t"] < 1 - study.level for row in parts),
                 "n_flipping": sum(row["flips"] > 0 for row in parts),
                 "sum_of_singles": _sum_of_singles(parts),
-                "unrelated_ratio": _unrelated_ratio(pair, unrelated),
+                "unrelated_ratio": _unrelated_ratio(pair),
             }
         )
     return found
@@ -186,11 +182,8 @@ def _sum_of_singles(parts: Rows) -> float | None:
     return None if None in shares else float(sum(shares))
 
 
-def _unrelated_ratio(pair: "pd.DataFrame", unrelated: "pd.DataFrame") -> float:
-    """Median |change| along unrelated tokens over median |change of Δ|, on the same prompts."""
-    keys = [*_PLACE, "component"]
-    both = unrelated.merge(pair[[*keys, "delta_change"]], on=keys, suffixes=("_other", ""))
-    both = both[both["kind"] != "resid"]
-    own = float(np.median(both["delta_change"].abs()))
-    other = float(np.median(both["delta_change_other"].abs()))
-    return other / own if own > 0 else 0.0
+def _unrelated_ratio(pair: "pd.DataFrame") -> float:
+    """Median change along unrelated tokens over median |change of Δ|, over components."""
+    parts = pair[pair["kind"] != "resid"]
+    own = float(parts["delta_change"].abs().median())
+    return float(parts["unrelated_rms"].median()) / own if own > 0 else 0.0

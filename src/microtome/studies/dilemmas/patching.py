@@ -4,8 +4,8 @@
 
 Both models read the same tokens; A's activation of one component replaces B's at every position
 (`microtome.methods.patching`). The residual stream of each layer is patched as a reference. As a
-control the same patches are read along two unrelated tokens, drawn by the seed, on the first
-wording of every scenario: a component that moves these as much moves everything.
+control the very same patched logits are read along pairs of unrelated tokens, drawn by the seed:
+a component that moves these as much as Δ moves everything.
 """
 
 import random
@@ -24,6 +24,8 @@ from microtome.studies.dilemmas.models import ANSWERS, batches, place, prompts_i
 from microtome.studies.dilemmas.players import Pair
 from microtome.studies.dilemmas.wordings import prompts_of
 
+CONTROLS = 16
+"""Pairs of unrelated tokens."""
 _EXTRA = 8
 """Rows per prompt besides the patches: both models, and what the audits run."""
 
@@ -51,36 +53,26 @@ class Patching(Step):
         per_prompt = shape.nodes + _EXTRA
         scenarios = patched_prompts(study).values()
         texts = [prompt.prompt for prompts in scenarios for prompt in prompts]
-        controls = [prompts[0].prompt for prompts in scenarios]
         read = len(study.parsed_pairs()) * per_prompt
-        tokens = read * sum(map(tokens_of, [*texts, *controls]))
-        n_rows = read * (len(texts) + len(controls))
+        n_rows, tokens = read * len(texts), read * sum(map(tokens_of, texts))
         return Cost(n_rows, tokens, 250 * n_rows)
 
     def compute(self, unit: Unit, warm: "dict[str, mt.Model]", study: Configuration) -> Product:
         pair = Pair(str(unit.inputs["source"]), str(unit.inputs["target"]))
-        prompts = prompts_in(unit)
         found: list[dict[str, Any]] = []
         audits: list[mt.Audit] = []
-        for prompt in prompts:
+        for prompt in prompts_in(unit):
             patched = _patch(prompt, warm[pair.source], warm[pair.target], study)
             audits.extend(patched.audit)
             found += _lines(patched, pair, prompt)
-        control = _patch(prompts[0], warm[pair.source], warm[pair.target], study, unrelated=True)
-        return Product(
-            {
-                "patching_results": found,
-                "patching_control": _lines(control, pair, prompts[0]),
-            },
-            audits=audits,
-        )
+        return Product({"patching_results": found}, audits=audits)
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "patching_results" not in tables:
             return Conclusion([Finding("No pair was patched: pairs names none that is compared.")])
         results = tables["patching_results"]
         summary = summarised(results, study)
-        across = across_pairs(results, tables["patching_control"], summary, study)
+        across = across_pairs(results, summary, study)
         return Conclusion(
             findings=[finding for row in across for finding in _findings(row, study)],
             tables={
@@ -102,40 +94,35 @@ def patched_prompts(study: Configuration) -> dict[str, tuple[Prompt, ...]]:
 
 
 def _patch(
-    prompt: Prompt,
-    source: "mt.Model",
-    target: "mt.Model",
-    study: Configuration,
-    *,
-    unrelated: bool = False,
+    prompt: Prompt, source: "mt.Model", target: "mt.Model", study: Configuration
 ) -> "mt.Patching":
     (batch,) = batches(target, [prompt], study)
-    direction = _unrelated(target, prompt, study) if unrelated else batch.direction
     return mt.patch(
         target,
         batch.ids,
         source,
         [mt.head_out[:, :], mt.attn_out[:], mt.mlp_out[:], mt.resid_post[:]],
-        direction,
-        metric="logit_diff" if unrelated else study.metric,
+        batch.direction,
+        metric=study.metric,
         names=ANSWERS,
+        controls=_unrelated(target, batch.direction.tokens, study.seed),
         max_rows=study.max_rows,
-        audited=not unrelated,
     )
 
 
-def _unrelated(model: "mt.Model", prompt: Prompt, study: Configuration) -> "mt.Direction":
-    """Two tokens that are neither special nor an answer, drawn by the seed and the prompt."""
-    (batch,) = batches(model, [prompt], study)
-    taken = {*model.tokenizer.all_special_ids, *batch.direction.tokens}
+def _unrelated(model: "mt.Model", answers: Sequence[int], seed: int) -> list["mt.Direction"]:
+    """Pairs of tokens that are neither special nor an answer."""
+    taken = {*model.tokenizer.all_special_ids, *answers}
     free = [token for token in range(len(model.tokenizer)) if token not in taken]
-    first, second = random.Random(f"{study.seed}:{prompt.prompt}").sample(free, 2)
-    return model.direction(second, first)
+    drawn = random.Random(seed).sample(free, 2 * CONTROLS)
+    return [model.direction(drawn[i], drawn[i + 1]) for i in range(0, len(drawn), 2)]
 
 
 def _lines(patched: "mt.Patching", pair: Pair, prompt: Prompt) -> list[dict[str, Any]]:
     found = []
-    for row in patched.rows():
+    assert patched.controls is not None
+    unrelated = patched.controls[:, 0].pow(2).mean(0).sqrt().tolist()
+    for row, rms in zip(patched.rows(), unrelated, strict=True):
         row.pop("row")
         name = row["component"]
         found.append(
@@ -146,6 +133,7 @@ def _lines(patched: "mt.Patching", pair: Pair, prompt: Prompt) -> list[dict[str,
                 "kind": kind_of(name),
                 "layer": int(name[1:].partition("_")[0].partition("H")[0]),
                 **row,
+                "unrelated_rms": rms,
             }
         )
     return found
@@ -177,6 +165,7 @@ def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
         f"{row['n_flipping']} flip the action on some prompt.",
         row["top_change"], row["top_low"], row["top_high"], unit="Δ logit (D − C)",
         n=row["n_prompts"],
-        control=f"median effect on unrelated tokens: {row['unrelated_ratio']:.2f} of that on Δ",
+        control=f"the median component moves unrelated tokens {row['unrelated_ratio']:.2f} times as "
+        f"much as Δ",
     )  # fmt: skip
     return [gap, top]
