@@ -64,9 +64,7 @@ def test_the_command_and_configuration_are_kept(cli: Cli, tmp_path: Path) -> Non
 
 
 def test_a_flag_beats_the_file(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "toy.yaml").write_text(
-        "count: 5\nfactor: 1e-1\npictures: false\nlabels: [no, yes]\n"
-    )
+    (tmp_path / "toy.yaml").write_text("count: 5\nfactor: 1e-1\npictures: false\nlabels: no, yes\n")
     cli("run", "toy", "--config", "toy.yaml", "--count", "2")
     (path,) = tmp_path.glob("runs/toy/*/manifest.json")
     configuration = files.read_json(path)["configuration"]

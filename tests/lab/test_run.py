@@ -10,7 +10,7 @@ import safetensors.numpy
 from microtome import files
 from microtome.errors import ConfigError, PromptError, RunError
 from microtome.lab.listing import lines
-from microtome.lab.run import run
+from microtome.lab.run import conclude, run
 from microtome.lab.store import RunFolder, find_run
 from microtome.lab.study import Product, Unit
 from microtome.lab.terminal import quiet
@@ -105,6 +105,25 @@ def test_a_users_error_keeps_what_is_done(tmp_path: Path) -> None:
     assert computed(tmp_path) == ["a4", "b5"]
     assert folder.manifest().status == "finished"
     assert folder.manifest().error == ""
+
+
+def test_a_run_that_stopped_early_still_has_a_report(tmp_path: Path) -> None:
+    with pytest.raises(PromptError):
+        run(toy(tmp_path, broken="error:a4"), terminal=quiet())
+    folder = find_run(lines(tmp_path / "runs")[0].id, tmp_path / "runs")
+    conclude(folder, folder.manifest())
+    text = folder.report.read_text()
+    assert "Step squares is not here" in text
+    assert "This number cannot be squared." in text
+    assert "No step has concluded anything yet." in text
+
+
+def test_two_configurations_of_one_short_hash_keep_apart(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("microtome.lab.store._SHORT", 0)
+    first = run(toy(tmp_path), terminal=quiet())
+    with pytest.raises(RunError, match="another configuration"):
+        run(toy(tmp_path, factor=9.0), terminal=quiet())
+    assert verify(first.folder).sound
 
 
 def test_a_bug_marks_the_run_and_keeps_its_type(tmp_path: Path) -> None:

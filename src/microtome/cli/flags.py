@@ -5,7 +5,6 @@ and a line of YAML are judged by the same rules.
 """
 
 import inspect
-import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic.fields import FieldInfo
 
+from microtome.lab.config import is_kind, types_of
 from microtome.lab.study import Study
 
 
@@ -29,13 +29,11 @@ class Flags:
 
 def parse(kind: type[Study], arguments: list[str]) -> Flags | None:
     """Read the command line of `kind`; None when it only asked for help, which is then shown."""
-    fields = kind.model_fields
     read: list[Flags] = []
 
     def call(config: Path | None, dry_run: bool, **given: Any) -> None:
         said = {name: text for name, text in given.items() if text is not None}
-        split = {name: _split(fields[name], text) for name, text in said.items()}
-        read.append(Flags(config, dry_run, split))
+        read.append(Flags(config, dry_run, said))
 
     app = _command(kind, call)
     app(arguments, prog_name=f"microtome run {kind.name}", standalone_mode=False)
@@ -51,7 +49,7 @@ def _command(kind: type[Study], call: Callable[..., None]) -> typer.Typer:
     for name, field in kind.model_fields.items():
         text = " ".join((field.description or "").split())
         help_text = f"{text} [default: {_default(field)}]"
-        of = bool | None if _is(field, bool) else str | None
+        of = bool | None if is_kind(field, bool) else str | None
         parameters.append(_parameter(name, of, None, help_text, _metavar(field)))
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -73,33 +71,15 @@ def _parameter(
     )
 
 
-def _types(field: FieldInfo) -> tuple[Any, ...]:
-    """The annotation, a union taken apart."""
-    kind = field.annotation
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return typing.get_args(kind)
-    return (kind,)
-
-
-def _is(field: FieldInfo, kind: type) -> bool:
-    return any(one is kind or typing.get_origin(one) is kind for one in _types(field))
-
-
-def _split(field: FieldInfo, value: Any) -> Any:
-    if isinstance(value, str) and (_is(field, tuple) or _is(field, list)):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return value
-
-
 def _metavar(field: FieldInfo) -> str | None:
-    if _is(field, bool):
+    if is_kind(field, bool):
         return None
-    for kind in _types(field):
+    for kind in types_of(field):
         if typing.get_origin(kind) is Literal:
             return "|".join(str(value) for value in typing.get_args(kind))
         if typing.get_origin(kind) in (tuple, list):
             return "A,B,..."
-    name = getattr(_types(field)[0], "__name__", "value")
+    name = getattr(types_of(field)[0], "__name__", "value")
     return "TEXT" if name == "str" else name.upper()
 
 

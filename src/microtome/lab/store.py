@@ -109,13 +109,23 @@ def open_run(study: Study, provenance: Mapping[str, Any]) -> RunFolder:
     content = identify(study, provenance)
     short = content["identity"][:_SHORT]
     home = files.writable(study.output_dir) / study.name
-    existing = sorted(home.glob(f"[0-9]*-{short}"))
+    existing = [path for path in sorted(home.glob(f"[0-9]*-{short}")) if _may_be(path, content)]
     folder = RunFolder(existing[0] if existing else home / f"{now()[:10].replace('-', '')}-{short}")
     files.writable(folder.path)
+    if not _may_be(folder.path, content):
+        raise RunError(f"{folder.path} holds another configuration; give another --output-dir.")
     path = folder.path / CONFIGURATION
     if not path.exists() or files.read_json_or_none(path) != content:
         files.write_json(path, content)
     return folder
+
+
+def _may_be(path: Path, content: Mapping[str, Any]) -> bool:
+    """Whether the folder is this run's: not if it soundly says that it is another's."""
+    try:
+        return RunFolder(path).configuration()["identity"] == content["identity"]
+    except RunError:
+        return True
 
 
 def find_run(asked: str, output_dir: Path) -> RunFolder:
