@@ -165,7 +165,7 @@ def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
         f"{row['n_flipping']} flip the action on some prompt.",
         row["top_change"], row["top_low"], row["top_high"], unit="Δ logit (D − C)",
         n=row["n_prompts"],
-        control=f"the median component moves unrelated tokens {row['unrelated_ratio']:.2f} times as "
-        f"much as Δ",
+        control=f"the median component moves unrelated tokens {row['unrelated_ratio']:.2f} times "
+        "as much as Δ",
     )  # fmt: skip
     return [gap, top]
