@@ -6,16 +6,20 @@ from microtome.methods.patching.estimates import Estimate, attribution_patching
 from microtome.methods.patching.exact import Patching, patch, patch_nodes
 from microtome.methods.patching.greedy import CircuitDiscovery, greedy_flip
 from microtome.methods.patching.integrated import integrated_gradients
+from microtome.methods.patching.knockout import Knockout, knock_out
 from microtome.methods.patching.rows import Node
 from microtome.methods.patching.verify import Screen, Verification, screen, verify
+from microtome.methods.patching.windows import PositionMap, patch_positions, patch_windows
 
 __all__ = [
     "Circuit",
     "CircuitDiscovery",
     "Curve",
     "Estimate",
+    "Knockout",
     "Node",
     "Patching",
+    "PositionMap",
     "Screen",
     "Verification",
     "assess_circuit",
@@ -24,8 +28,11 @@ __all__ = [
     "find_circuit",
     "greedy_flip",
     "integrated_gradients",
+    "knock_out",
     "patch",
     "patch_nodes",
+    "patch_positions",
+    "patch_windows",
     "screen",
     "verify",
 ]
