@@ -9,14 +9,14 @@ its idiomatic way, the same numbers, interleaved, one thread, CPU seconds.
 
 import argparse
 
-import subject
 import torch
 from nnsight import LanguageModel
-from subject import HEADS, LAYERS, LENGTH, MINUS, PLUS
 from transformer_lens.model_bridge import TransformerBridge
 
 import microtome as mt
+import subject
 from microtome import attn_out, head_out, mlp_out
+from subject import HEADS, LAYERS, LENGTH, MINUS, PLUS
 
 D_HEAD = 64
 

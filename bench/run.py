@@ -8,14 +8,14 @@ thread, CPU seconds. Plain hooks: `register_forward_hook` on the same modules, c
 
 import argparse
 
-import subject
 import torch
 from nnsight import LanguageModel
-from subject import LAYERS
 from transformer_lens.model_bridge import TransformerBridge
 
 import microtome as mt
+import subject
 from microtome import attn_out, mlp_out, resid_post
+from subject import LAYERS
 
 
 def plain(hf, ids):
