@@ -18,9 +18,15 @@ def test_every_step_is_rehearsed_on_a_stand_in(zoo, tmp_path):
     rehearsal = rehearse(study, terminal=Terminal())
     manifest = rehearsal.record.manifest
     assert manifest.dry_run
-    assert list(manifest.steps) == ["behaviour", "lens", "attribution", "patching"]
+    assert list(manifest.steps) == [step.name for step in study.chain()]
     assert all(step.status == "finished" for step in manifest.steps.values())
-    assert rehearsal.units == {"behaviour": 4, "lens": 4, "attribution": 4, "patching": 2}
+    assert rehearsal.units == {
+        "behaviour": 4,
+        "lens": 4,
+        "attribution": 4,
+        "patching": 2,
+        "circuits": 1,
+    }
     assert not (tmp_path / "dilemmas").exists(), "a dry run leaves nothing in the output folder"
 
 

@@ -14,6 +14,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import microtome as mt
+from microtome.studies.dilemmas.models import batches, load_models
+from microtome.studies.dilemmas.wordings import prompts_of
 from tests.dilemmas.conftest import SCENARIOS
 
 pytestmark = pytest.mark.medium
@@ -43,7 +45,6 @@ def test_behaviour_equals_plain_transformers(finished, zoo):
     base = AutoModelForCausalLM.from_pretrained(zoo.model).eval()
     tuned = PeftModel.from_pretrained(base, zoo.adapters / "PT2_COREDe").eval()
     study = zoo.study()
-    from microtome.studies.dilemmas.wordings import prompts_of
 
     rows = _table(finished, "behaviour").set_index(PLACE)
     for scenario, prompts in prompts_of(study).items():
@@ -131,8 +132,6 @@ def test_patching_starts_from_the_receiver_and_knows_the_donor(finished):
 
 
 def test_a_patched_head_equals_a_full_forward_with_that_head(finished, zoo):
-    from microtome.studies.dilemmas.models import batches, load_models
-    from microtome.studies.dilemmas.wordings import prompts_of
 
     study = zoo.study()
     models = load_models(study)
@@ -187,6 +186,50 @@ def test_equal_adapters_give_no_effect_and_no_claim(finished):
     assert across.loc["TWIN", "n_flipping"] == 0
 
 
+def test_the_circuit_holds_what_can_differ_and_nothing_to_spare(finished):
+    """MLP1 and base are equal up to the second layer's MLP: nothing before it can be needed."""
+    members = _table(finished, "circuits")
+    members = members[(members["source"] == "MLP1") & (members["target"] == "base")]
+    allowed = {"L1_MLP", "L2_MLP", "L2H0", "L2H1", "L2H2", "L2H3"}
+    assert "L1_MLP" in set(members["component"]) <= allowed
+    assert (members["leave_one_out"] < 0.9).all(), "no member can be spared"
+    line = _table(finished, "circuits_summary").set_index(["source", "target"]).loc["MLP1", "base"]
+    assert line["found"]
+    assert line["faithfulness"] >= 0.9
+    assert line["n_held_out"] == 2 * len(SCENARIOS)
+
+
+def test_a_circuit_is_assessed_on_wordings_it_was_not_found_on(finished, zoo):
+    """The held-out share again, by one full forward with everything else replaced."""
+    table = _table(finished, "circuits")
+    members = set(table[(table["source"] == "MLP1") & (table["target"] == "base")]["component"])
+    line = _table(finished, "circuits_summary").set_index(["source", "target"]).loc["MLP1", "base"]
+    study = zoo.study()
+    models = load_models(study)
+    source, target = models["MLP1"], models["base"]
+    sites = [s for k in (mt.head_out[:, :], mt.mlp_out[:]) for s in k.expand(source.parts.sizes)]
+    moved, gap = [], []
+    for prompt in (p for ps in prompts_of(study).values() for p in ps[1:]):
+        (batch,) = batches(source, [prompt], study)
+        donor = target.run(batch.ids, read=sites)
+        edits = [mt.Replace(s, donor) for s in sites if s.component not in members]
+        runs = [source.run(batch.ids, write=edits), donor, source.run(batch.ids)]
+        plus, minus = batch.direction.tokens
+        some, none, all_ = (float(r.final_logits[0, plus] - r.final_logits[0, minus]) for r in runs)
+        moved.append(some - none)
+        gap.append(all_ - none)
+    assert line["held_out"] == pytest.approx(sum(moved) / sum(gap), abs=1e-3)
+
+
+def test_equal_models_have_no_circuit(finished):
+    line = _table(finished, "circuits_summary").set_index("source").loc["TWIN"]
+    assert not line["found"]
+    assert line["n_members"] == 0
+    found = json.loads((finished.path / "findings.json").read_text())
+    texts = [f["text"] for step in found["steps"] for f in step["findings"]]
+    assert any("too little to look for" in text for text in texts)
+
+
 def test_two_scenarios_allow_no_claim_by_flipped_signs(finished):
     across = _table(finished, "cross_experiment_summary")
     assert (across["smallest_p"] == 2 / 2 ** len(SCENARIOS)).all()
@@ -221,7 +264,7 @@ def test_findings_are_sentences_with_numbers_and_sizes(finished):
     found = json.loads((finished.path / "findings.json").read_text())
     sentences = [f for step in found["steps"] for f in step["findings"]]
     assert {step["step"] for step in found["steps"] if step["findings"]} == {
-        "behaviour", "lens", "attribution", "patching",
+        "behaviour", "lens", "attribution", "patching", "circuits",
     }  # fmt: skip
     assert all(f["text"].endswith(".") and f["n"] for f in sentences)
 

@@ -48,6 +48,10 @@ class Configuration(Study, ABC):
     """The answer that defects."""
     metric: Literal["logit_diff", "probability", "kl"] = "logit_diff"
     """What patching measures besides Δ: logit difference, P(second), or KL from the receiver."""
+    tau: Share = 0.9
+    """Share of the gap between two models that a circuit has to carry."""
+    random_circuits: Count = 40
+    """Random sets of components that a circuit is compared with."""
     chat: bool = False
     """Put each prompt into the tokenizer's chat template as a user's turn."""
     max_rows: Count = 16

@@ -1,8 +1,9 @@
 """The dilemmas study: one model and its fine-tunes in the iterated prisoner's dilemma.
 
-Four steps: what each model chooses (`behaviour`), at which layer (`lens`), written by whom
-(`attribution`), and what a component swapped between fine-tunes changes (`patching`). Every Δ is
-logit(defect) − logit(cooperate) where the two answers part; positive means defection.
+What each model chooses (`behaviour`), at which layer (`lens`), written by whom (`attribution`),
+what a component swapped between fine-tunes changes (`patching`), and which few of them carry the
+difference together (`circuits`). Every Δ is logit(defect) − logit(cooperate) where the two answers
+part; positive means defection.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from microtome.lab.study import Step
 from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.behaviour import Behaviour
+from microtome.studies.dilemmas.circuits import Circuits
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.lens import Lens
 from microtome.studies.dilemmas.models import load_models
@@ -25,7 +27,7 @@ class Dilemmas(Configuration):
     """What a model and its fine-tunes do in the iterated prisoner's dilemma, and how."""
 
     def chain(self) -> tuple[Step, ...]:
-        return (Behaviour(), Lens(), Attribution(), Patching())
+        return (Behaviour(), Lens(), Attribution(), Patching(), Circuits())
 
     def provenance(self) -> dict[str, Any]:
         return sources_of(self)
