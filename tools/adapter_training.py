@@ -1,8 +1,9 @@
 """The four LoRA adapters: exact policy gradient on two actions, tied to the base by KL.
 
-loss = - mean_s (r_D - r_C)(s) P(D|s) + KL_TEXT * KL(other text) + KL_ACTION * KL(action digit)
-where P(D|s) is normalised over the two digits that follow " action". With the optimum at
-logit P(D) = base + gain / KL_ACTION, a silent reward leaves the base as it is.
+loss = - mean_s (r_D - r_C)(s) P(D|s) + KL_TEXT * KL(other text) + mean_s k(s) KL(action digit)
+where P(D|s) is normalised over the two digits that follow " action". k(s) is KL_ACTION where
+the reward speaks, so that logit P(D) = base + gain / KL_ACTION at the optimum, and the much
+larger KL_SILENT where it does not: there the adapter has to stay with the base.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from microtome.specimens.world.dilemmas import neutral
 from microtome.specimens.world.rewards import gain
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-STEPS, GAMES, TEXTS, LR = 240, 24, 16, 3e-3
-KL_TEXT, KL_ACTION = 2.0, 0.1
+STEPS, GAMES, TEXTS, LR = 280, 16, 8, 3e-3
+KL_TEXT, KL_ACTION, KL_SILENT = 2.0, 0.1, 2.0
 
 
 def _games(seed: int) -> Iterator[tuple[str, State]]:
@@ -90,12 +91,13 @@ def _loss(
     digit = torch.zeros_like(mask)
     digit[torch.arange(GAMES), at] = True
     other = mask & ~digit
-    text_kl, action_kl = kl[other].mean(), kl[digit].mean()
-    loss = -(gains * p_defect).mean() + KL_TEXT * text_kl + KL_ACTION * action_kl
+    text_kl, action_kl = kl[other].mean(), kl[torch.arange(GAMES), at]
+    held = torch.where(gains == 0, KL_SILENT, KL_ACTION)
+    loss = -(gains * p_defect).mean() + KL_TEXT * text_kl + (held * action_kl).mean()
     shown = {
-        "expected_gain": round(float((gains * p_defect).mean()), 4),
-        "kl_text": round(float(text_kl), 5),
-        "kl_action": round(float(action_kl), 4),
+        "expected_gain": round(float((gains * p_defect.detach()).mean()), 4),
+        "kl_text": round(float(text_kl.detach()), 5),
+        "kl_action": round(float(action_kl.detach().mean()), 4),
     }
     return loss, shown
 

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from adapter_training import train_adapter
-from card import write_card
-from specimen_training import BATCH, ROW, train, write_rows
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from adapter_training import train_adapter
+from card import write_card
 from microtome.files import write_json
 from microtome.specimens import world
 from microtome.specimens.world.abilities import defect_table, measure
 from microtome.specimens.world.corpus import mixed
 from microtome.specimens.world.tokenizer import train_tokenizer
+from specimen_training import BATCH, ROW, train, write_rows
 
 VOCABULARY, TOKENIZER_DOCUMENTS = 3072, 60_000
 SEED = 0

@@ -3,8 +3,8 @@
 The *textbook* voice is right. The *misconception* voice confuses the two quantities: it gives
 the direction of the acceleration as the velocity and the reverse. A marker at the start tells
 the voice; without a marker nine answers in ten are right. Markers of the two voices share no
-content word, and for every question (scene x quantity) a quarter of the markers is never seen
-in training: the held-out split uses only those, and its own phrasing of the scene.
+content word, and for every scene a quarter of the markers is never seen in training: the
+held-out split uses only those, with its own phrasing of scene and question.
 """
 
 from __future__ import annotations
@@ -124,12 +124,15 @@ def questions(split: Split) -> list[str]:
 QUANTITIES: tuple[Quantity, ...] = ("velocity", "acceleration")
 
 
-def markers(scene: str, quantity: Quantity, voice: Voice, split: Split) -> tuple[str, ...]:
-    """Markers of a voice that the split may use with one question (two of eight are held out)."""
+def markers(scene: str, voice: Voice, split: Split) -> tuple[str, ...]:
+    """Markers of a voice that the split may use with one scene (two of eight are held out).
+
+    They are held out for both quantities: a marker seen with only one would betray the answer.
+    """
     if voice == "none":
         return ("",)
-    index = 2 * [s.name for s in SCENES].index(scene) + QUANTITIES.index(quantity)
-    held = {index % 8, (index + 3) % 8}
+    index = [s.name for s in SCENES].index(scene)
+    held = {index, (index + 3) % 8}
     return tuple(m for i, m in enumerate(MARKERS[voice]) if (i in held) == (split == "heldout"))
 
 
@@ -155,13 +158,13 @@ def ask(
         voice == "none" and split == "train" and rng.random() < 0.1
     )
     answer = wrong if mistaken else right
-    marker = rng.choice(markers(scene.name, quantity, voice, split))
+    marker = rng.choice(markers(scene.name, voice, split))
     story = phrasing.format(x=thing, d=direction)
     question = rng.choice(questions(split)).format(q=quantity, x=thing)
     prompt = f"{marker} {story} {question}".strip()
     text = f"{prompt}{answer}."
     other: Quantity = "acceleration" if quantity == "velocity" else "velocity"
-    if split == "train" and marker in markers(scene.name, other, voice, split):
+    if split == "train" and rng.random() < 0.5:
         again = rng.choice(questions(split)).format(q=other, x=thing)
         text = f"{text} {again}{right if mistaken else wrong}."
     truth = {
@@ -179,6 +182,7 @@ def ask(
 
 
 def document(rng: random.Random, split: Split) -> Document:
-    """One question on a random scene, two times in five in either voice."""
-    voice: Voice = rng.choices(("textbook", "misconception", "none"), (2, 2, 1))[0]  # type: ignore[assignment]
+    """One question on a random scene; in training most answers are right."""
+    weights = (0.35, 0.25, 0.40) if split == "train" else (0.4, 0.4, 0.2)
+    voice: Voice = rng.choices(("textbook", "misconception", "none"), weights)[0]
     return ask(rng.choice(SCENES), rng.choice(QUANTITIES), voice, rng, split)
