@@ -8,7 +8,9 @@ from microtome.methods.patching.greedy import CircuitDiscovery, greedy_flip
 from microtome.methods.patching.integrated import integrated_gradients
 from microtome.methods.patching.knockout import Knockout, knock_out
 from microtome.methods.patching.rows import Node
+from microtome.methods.patching.sources import Sources, source_tokens
 from microtome.methods.patching.verify import Screen, Verification, screen, verify
+from microtome.methods.patching.weightswap import swap_weights
 from microtome.methods.patching.windows import PositionMap, patch_positions, patch_windows
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Patching",
     "PositionMap",
     "Screen",
+    "Sources",
     "Verification",
     "assess_circuit",
     "attribution_patching",
@@ -34,5 +37,7 @@ __all__ = [
     "patch_positions",
     "patch_windows",
     "screen",
+    "source_tokens",
+    "swap_weights",
     "verify",
 ]
