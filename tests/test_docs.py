@@ -1,4 +1,4 @@
-"""docs/coming-from.md is executed: its Python, its commands, and every file it says a run has."""
+"""The pages of docs/ are executed: their Python, their commands, the files they promise."""
 
 import re
 import subprocess
@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parents[1] / "docs" / "coming-from.md").read_text()
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "coming-from.md").read_text()
 
 
-def blocks(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.M | re.S)
+def blocks(kind: str, page: str = PAGE) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", page, re.M | re.S)
 
 
 @pytest.mark.medium
@@ -24,6 +25,16 @@ def test_python_blocks_run():
         "cooperate_layers", "defect_layers", "flip_layers",
     }  # fmt: skip
     assert len(namespace["one"].nodes) == 1
+
+
+@pytest.mark.medium
+def test_methods_page_runs():
+    code = "\n".join(blocks("python", (DOCS / "methods.md").read_text()))
+    namespace: dict[str, object] = {}
+    exec(compile(code, "methods.md", "exec"), namespace)  # noqa: S102
+    for name in ("checked", "circuit", "cut", "swapped", "sources"):
+        failed = [str(a) for a in namespace[name].audit if not a.passed]
+        assert failed == [], name
 
 
 @pytest.mark.medium

@@ -6,9 +6,12 @@ import sys
 import microtome
 
 PUBLIC = """
-Ablate Add Anatomy Answers Attribution Audit Direction Lens MicrotomeError Model Patching Project
-Replace Run Site __version__ attn_out attn_pattern attribute check head_out head_z k load logit_lens
-mlp_act mlp_in mlp_normed mlp_out parse_site patch q resid_mid resid_post resid_pre v
+Ablate Add Anatomy Answers Attribution Audit Circuit CircuitDiscovery Direction Estimate Lens
+MicrotomeError Model Patching Project Replace Run Site Verification __version__ attn_out
+attn_pattern attribute attribution_patching check examine faithfulness_curve find_circuit
+greedy_flip head_out head_z integrated_gradients k knock_out load logit_lens mlp_act mlp_in
+mlp_normed mlp_out parse_site patch patch_positions patch_windows q resid_mid resid_post resid_pre
+screen significance source_tokens swap_weights v verify
 """
 
 

@@ -15,7 +15,10 @@ _HOME = {
     "Answers": "microtome.model.answers",
     "Attribution": "microtome.methods.attribution",
     "Audit": "microtome.audit",
+    "Circuit": "microtome.methods.patching",
+    "CircuitDiscovery": "microtome.methods.patching",
     "Direction": "microtome.model.direction",
+    "Estimate": "microtome.methods.patching",
     "Lens": "microtome.methods.lens",
     "MicrotomeError": "microtome.errors",
     "Model": "microtome.model.model",
@@ -24,13 +27,21 @@ _HOME = {
     "Replace": "microtome.model.edit",
     "Run": "microtome.model.run",
     "Site": "microtome.model.site",
+    "Verification": "microtome.methods.patching",
     "attn_out": "microtome.model.site",
     "attn_pattern": "microtome.model.site",
     "attribute": "microtome.methods.attribution",
+    "attribution_patching": "microtome.methods.patching",
     "check": "microtome.model.check",
+    "examine": "microtome.methods.examine",
+    "faithfulness_curve": "microtome.methods.patching",
+    "find_circuit": "microtome.methods.patching",
+    "greedy_flip": "microtome.methods.patching",
     "head_out": "microtome.model.site",
     "head_z": "microtome.model.site",
+    "integrated_gradients": "microtome.methods.patching",
     "k": "microtome.model.site",
+    "knock_out": "microtome.methods.patching",
     "load": "microtome.model.load",
     "logit_lens": "microtome.methods.lens",
     "mlp_act": "microtome.model.site",
@@ -39,11 +50,18 @@ _HOME = {
     "mlp_out": "microtome.model.site",
     "parse_site": "microtome.model.site",
     "patch": "microtome.methods.patching",
+    "patch_positions": "microtome.methods.patching",
+    "patch_windows": "microtome.methods.patching",
     "q": "microtome.model.site",
     "resid_mid": "microtome.model.site",
     "resid_post": "microtome.model.site",
     "resid_pre": "microtome.model.site",
+    "screen": "microtome.methods.patching",
+    "significance": "microtome.methods.nulls",
+    "source_tokens": "microtome.methods.patching",
+    "swap_weights": "microtome.methods.patching",
     "v": "microtome.model.site",
+    "verify": "microtome.methods.patching",
 }
 
 __all__ = sorted(["__version__", *_HOME])  # pinned by a test
@@ -53,10 +71,28 @@ if TYPE_CHECKING:
     from microtome.errors import MicrotomeError as MicrotomeError
     from microtome.methods.attribution import Attribution as Attribution
     from microtome.methods.attribution import attribute as attribute
+    from microtome.methods.examine import examine as examine
     from microtome.methods.lens import Lens as Lens
     from microtome.methods.lens import logit_lens as logit_lens
+    from microtome.methods.nulls import significance as significance
+    from microtome.methods.patching import Circuit as Circuit
+    from microtome.methods.patching import CircuitDiscovery as CircuitDiscovery
+    from microtome.methods.patching import Estimate as Estimate
     from microtome.methods.patching import Patching as Patching
+    from microtome.methods.patching import Verification as Verification
+    from microtome.methods.patching import attribution_patching as attribution_patching
+    from microtome.methods.patching import faithfulness_curve as faithfulness_curve
+    from microtome.methods.patching import find_circuit as find_circuit
+    from microtome.methods.patching import greedy_flip as greedy_flip
+    from microtome.methods.patching import integrated_gradients as integrated_gradients
+    from microtome.methods.patching import knock_out as knock_out
     from microtome.methods.patching import patch as patch
+    from microtome.methods.patching import patch_positions as patch_positions
+    from microtome.methods.patching import patch_windows as patch_windows
+    from microtome.methods.patching import screen as screen
+    from microtome.methods.patching import source_tokens as source_tokens
+    from microtome.methods.patching import swap_weights as swap_weights
+    from microtome.methods.patching import verify as verify
     from microtome.model.anatomy import Anatomy as Anatomy
     from microtome.model.answers import Answers as Answers
     from microtome.model.check import check as check
