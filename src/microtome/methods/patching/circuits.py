@@ -1,8 +1,8 @@
 """The smallest set of nodes that does the whole model's work alone, found in three steps.
 
     rank        nodes by their exact effect, donor into receiver or receiver into donor (the larger)
-    grow        the shortest prefix C of that order with f(C) ≥ τ
-    eliminate   while some node can go with f still ≥ τ, remove the one whose loss costs least
+    grow        a short prefix C of that order with f(C) ≥ τ
+    eliminate   while some node can go with f still ≥ τ, remove those whose loss costs least
 
 f is `resampling.py`'s: everything outside C takes the donor's activations. The result is locally
 minimal: no single node can go. It carries what a claim needs: f of the model without C, f without
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas
 
 TAU = 0.9
+AT_ONCE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,27 +147,41 @@ def ranked(given: Setting) -> tuple[str, ...]:
     return tuple(given.nodes[n] for n in order.tolist())
 
 
-def grown(resampling: Resampling, order: Sequence[str], tau: float, at_once: int = 8) -> list[str]:
-    """The shortest prefix of `order` with f ≥ τ."""
-    for start in range(0, len(order), at_once):
-        sizes = range(start + 1, min(start + at_once, len(order)) + 1)
+def grown(resampling: Resampling, order: Sequence[str], tau: float) -> list[str]:
+    """A short prefix of `order` with f ≥ τ: doubled until it reaches τ, then narrowed down.
+
+    f need not grow with the prefix; elimination removes what a longer one has too much.
+    """
+    low, high = 0, 1
+    while high < len(order) and resampling.faithfulness([order[:high]])[0] < tau:
+        low, high = high, min(2 * high, len(order))
+    while high - low > 1:
+        sizes = sorted({int(s) for s in np.linspace(low, high, AT_ONCE + 2)[1:-1]} - {low, high})
         found = resampling.faithfulness([order[:size] for size in sizes])
-        for size, f in zip(sizes, found, strict=True):
-            if f >= tau:
-                return list(order[:size])
-    return list(order)
+        reached = [size for size, f in zip(sizes, found, strict=True) if f >= tau]
+        high = min([high, *reached])
+        low = max([low, *(size for size in sizes if size < high)])
+    return list(order[:high])
 
 
 def eliminated(resampling: Resampling, members: Sequence[str], tau: float) -> tuple[str, ...]:
-    """Backward elimination: until no single node can go with f still ≥ τ."""
-    left = list(members)
+    """Backward elimination, many at a time: until no single node can go with f still ≥ τ.
+
+    Each round orders the nodes that can go alone by how little f loses, and drops as many of them
+    together, in that order, as f ≥ τ allows (at least the first).
+    """
+    left = tuple(members)
     while left:
-        found = resampling.faithfulness([_less(left, node) for node in left])
-        best = int(np.argmax(found))
-        if found[best] < tau:
+        alone = resampling.faithfulness([_less(left, node) for node in left])
+        free = sorted((-f, node) for f, node in zip(alone, left, strict=True) if f >= tau)
+        going = [node for _, node in free]
+        if not going:
             break
-        del left[best]
-    return tuple(left)
+        sets = [frozenset(left) - set(going[: n + 1]) for n in range(len(going))]
+        found = resampling.faithfulness(sets)
+        count = max(n + 1 for n, f in enumerate(found) if f >= tau)
+        left = tuple(node for node in left if node not in going[:count])
+    return left
 
 
 def assessed(
