@@ -53,32 +53,27 @@ def draw(figure: Figure) -> Picture:
         same = isinstance(figure, Grid) and figure.one_y_axis()
         axes = picture.subplots(rows, columns, squeeze=False, sharey=same).ravel()
         for panel, ax in zip(panels, axes, strict=False):
-            _DRAW[panel.kind](ax, panel, _in_common(figure, panel))
+            _DRAW[panel.kind](ax, panel)
+            if isinstance(panel, Heatmap) and not (isinstance(figure, Grid) and figure.one_scale()):
+                picture.colorbar(ax.collections[0], ax=ax, label=_label(panel.unit))
         for ax in axes[len(panels) :]:
             ax.set_axis_off()
         if isinstance(figure, Grid):
             picture.suptitle(_label(figure.title, 120))
-            _common(picture, list(axes[: len(panels)]), figure)
+        _common(picture, list(axes[: len(panels)]), figure)
     return picture
 
 
-def _in_common(figure: Figure, panel: Any) -> bool:
-    """Whether the panel's legend or colour bar stands once for the whole grid."""
-    if not isinstance(figure, Grid):
-        return False
-    return figure.one_scale() or not isinstance(panel, Heatmap)
-
-
-def _common(picture: Picture, axes: list[Axes], figure: Grid) -> None:
-    """One colour bar or one legend for all panels of a grid."""
-    first = figure.panels[0]
-    if isinstance(first, Heatmap) and figure.one_scale():
-        picture.colorbar(axes[0].collections[0], ax=axes, label=_label(first.unit), shrink=0.6)
+def _common(picture: Picture, axes: list[Axes], figure: Figure) -> None:
+    """One colour bar or one legend for all panels, outside of them so that it hides nothing."""
+    if isinstance(figure, Grid) and figure.one_scale():
+        unit = _label(figure.panels[0].unit)  # type: ignore[union-attr]
+        picture.colorbar(axes[0].collections[0], ax=axes, label=unit, shrink=0.6)
         return
     found = {label: handle for ax in axes for handle, label in zip(*_legend(ax), strict=True)}
     if len(found) > 1:
         picture.legend(
-            list(found.values()), list(found), loc="outside lower center", ncols=min(len(found), 6)
+            list(found.values()), list(found), loc="outside lower center", ncols=min(len(found), 5)
         )
 
 
@@ -100,7 +95,7 @@ def _size(figure: Any) -> tuple[float, float]:
     return 7.5, 4.5
 
 
-def _heatmap(ax: Axes, figure: Heatmap, in_grid: bool) -> None:
+def _heatmap(ax: Axes, figure: Heatmap) -> None:
     low, high = figure.scale()
     values = np.ma.masked_invalid(np.asarray(figure.values, dtype=float))
     map_name = "viridis" if figure.centre is None else "RdBu_r"
@@ -120,8 +115,6 @@ def _heatmap(ax: Axes, figure: Heatmap, in_grid: bool) -> None:
         ax.scatter(columns + 0.5, rows + 0.5, s=14, c="black", edgecolors="white", linewidths=0.5)
     if figure.annotate:
         _annotate(ax, values, low, high)
-    if not in_grid:
-        ax.figure.colorbar(mesh, ax=ax, label=_label(figure.unit))
 
 
 def _annotate(ax: Axes, values: Any, low: float, high: float) -> None:
@@ -134,7 +127,7 @@ def _annotate(ax: Axes, values: Any, low: float, high: float) -> None:
             )  # fmt: skip
 
 
-def _lines(ax: Axes, figure: Lines, in_grid: bool) -> None:
+def _lines(ax: Axes, figure: Lines) -> None:
     if figure.zero:
         ax.axhline(0, color="0.5", linewidth=0.8)
     for i, one in enumerate(figure.series):
@@ -146,11 +139,9 @@ def _lines(ax: Axes, figure: Lines, in_grid: bool) -> None:
     if figure.whole_x():
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     _name(ax, figure.title, figure.x_label, figure.y_label)
-    if not in_grid and len(figure.series) > 1:
-        ax.legend(fontsize=9)
 
 
-def _bars(ax: Axes, figure: Bars, in_grid: bool) -> None:
+def _bars(ax: Axes, figure: Bars) -> None:
     thick = 0.8 / max(len(figure.groups), 1)
     places = np.arange(len(figure.labels), dtype=float)
     for i, group in enumerate(figure.groups):
@@ -170,11 +161,9 @@ def _bars(ax: Axes, figure: Bars, in_grid: bool) -> None:
     elif sum(len(_label(label)) for label in figure.labels) > 60:
         ax.tick_params(axis="x", rotation=45)
     _name(ax, figure.title, figure.x_label, figure.y_label)
-    if not in_grid and len(figure.groups) > 1:
-        ax.legend(fontsize=9)
 
 
-_DRAW: dict[str, Callable[[Axes, Any, bool], None]] = {
+_DRAW: dict[str, Callable[[Axes, Any], None]] = {
     "heatmap": _heatmap,
     "lines": _lines,
     "bars": _bars,

@@ -62,6 +62,8 @@ class Finding:
     unit: str = ""
     n: int | None = None
     control: str = ""
+    about: str = ""
+    """What it is about, in words that every run uses: with `unit` unique in its step."""
 
     def __post_init__(self) -> None:
         for number in (self.value, self.low, self.high):
