@@ -28,17 +28,16 @@ def by_state(frame: "pd.DataFrame", study: Configuration) -> list[dict[str, Any]
     found = []
     compared = present(frame, study)
     for (name, state), part in groups(frame, "model", "state"):
-        defect = over_wordings(part["p_defect"].tolist(), study)
+        defect, low, high = over_wordings(part["p_defect"].tolist(), study)
         either = part["p_defect"] + part["p_cooperate"]
         found.append(
             {
                 "model": name,
                 "label": compared[name].label,
                 "state": state,
-                "p_defect": defect.value,
-                # A probability's interval ends where probabilities end.
-                "low": None if defect.low is None else max(0.0, defect.low),
-                "high": None if defect.high is None else min(1.0, defect.high),
+                "p_defect": defect,
+                "low": low,
+                "high": high,
                 "p_cooperate": float(part["p_cooperate"].mean()),
                 "p_neither": float(part["p_neither"].mean()),
                 "p_defect_of_both": float((part["p_defect"] / either).mean()),
@@ -56,7 +55,7 @@ def findings_of(frame: "pd.DataFrame", name: str, study: Configuration) -> list[
         f"{part['p_defect'].mean():.2f} after {state}"
         for state, part in own.groupby("state", sort=False)
     )
-    mean = mean_of(own, "p_defect", study)
+    mean = mean_of(own, "p_defect", study, within=(0, 1))
     first = Finding(
         f"{label} defects with probability {states}; mean {mean.value:.2f} "
         f"({said(mean, study)}).",
@@ -98,7 +97,7 @@ def _against_base(
     keys = ["scenario", "variant"]
     both = own.merge(frame[frame["model"] == BASE], on=keys, suffixes=("", "_base"))
     gap = both.assign(change=both["p_defect"] - both["p_defect_base"])
-    change = mean_of(gap, "change", study)
+    change = mean_of(gap, "change", study, within=(-1, 1))
     less = "more" if change.value > 0 else "less"
     return [
         Finding(

@@ -44,17 +44,34 @@ def clusters(frame: "pd.DataFrame", study: Configuration) -> list[Hashable] | No
     return list(frame["scenario"]) if study.resample == "scenarios" else None
 
 
-def mean_of(frame: "pd.DataFrame", column: str, study: Configuration) -> Interval:
-    """Mean of a column with the interval that the configuration asks for."""
+def mean_of(
+    frame: "pd.DataFrame",
+    column: str,
+    study: Configuration,
+    within: tuple[float, float] = (-np.inf, np.inf),
+) -> Interval:
+    """Mean of a column with the interval that the configuration asks for, cut to `within`."""
     return bootstrap_mean(
         frame[column].to_numpy(float), clusters(frame, study),
         level=study.level, resamples=study.resamples, seed=study.seed,
+        within=within,
     )  # fmt: skip
 
 
-def over_wordings(values: Sequence[float], study: Configuration) -> Interval:
-    """Mean of values, one per wording, with an interval over wordings of the same scenarios."""
-    return bootstrap_mean(values, level=study.level, resamples=study.resamples, seed=study.seed)
+def over_wordings(
+    probabilities: Sequence[float], study: Configuration
+) -> tuple[float, float | None, float | None]:
+    """Mean of probabilities, one per wording, with Student's interval cut at 0 and 1.
+
+    Bootstrap-t breaks down near 0 and 1, where one odd wording makes up all the spread.
+    """
+    from scipy import stats
+
+    value, n = float(np.mean(probabilities)), len(probabilities)
+    if n < 2:
+        return value, None, None
+    half = float(stats.sem(probabilities) * stats.t.ppf((1 + study.level) / 2, n - 1))
+    return value, max(0.0, value - half), min(1.0, value + half)
 
 
 def ratio_of(

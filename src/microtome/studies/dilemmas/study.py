@@ -40,5 +40,8 @@ class Dilemmas(Configuration):
 
     @classmethod
     def demo(cls) -> "Dilemmas":
-        """All steps on the embedded specimen, with nine further wordings per scenario."""
-        return cls(model="specimen:world", wordings=9)
+        """All steps on the embedded specimen, with nine further wordings per scenario.
+
+        Intervals are over wordings: five scenarios are too few to show anything at 5 %.
+        """
+        return cls(model="specimen:world", wordings=9, resample="wordings")

@@ -166,7 +166,6 @@ def _changes(differences: "pd.DataFrame", study: Configuration) -> list[Figure]:
             "component",
             "fine-tune",
             "change of contribution to Δ (logits)",
-            annotate=True,
             marks=p.loc[shown, columns].to_numpy(float) < 1 - study.level,
         )
     ]
