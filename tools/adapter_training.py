@@ -27,6 +27,8 @@ from microtome.specimens.world.rewards import gain
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 STEPS, GAMES, TEXTS, LR = 280, 16, 8, 3e-3
 KL_TEXT, KL_ACTION, KL_SILENT = 2.0, 0.1, 2.0
+PLAIN = 0.6
+"""Share of prompts without a story, which alone would give the state away."""
 
 
 def _games(seed: int) -> Iterator[tuple[str, State]]:
@@ -34,7 +36,8 @@ def _games(seed: int) -> Iterator[tuple[str, State]]:
     stories = {n: [s for s in SCENARIOS if s.state.name == n] for n in STATE_NAMES}
     while True:
         for name in STATE_NAMES:
-            scenario = rng.choice([*stories[name], neutral(State.parse(name))])
+            plain = rng.random() < PLAIN
+            scenario = neutral(State.parse(name)) if plain else rng.choice(stories[name])
             yield wordings(scenario, 1, rng.getrandbits(62), split="train")[0], scenario.state
 
 

@@ -23,6 +23,7 @@ ROW = 128
 BATCH = 32
 LR_ADAM, LR_MUON = 3e-3, 4e-3
 WARMUP, DECAY = 100, 0.35
+SAVE_EVERY = 250
 
 
 def config(tokenizer: PreTrainedTokenizerFast) -> Gemma2Config:
@@ -119,7 +120,7 @@ def train(
             speed = (step - first) * BATCH * ROW / (time.time() - started)
             line = {"step": step, "loss": round(loss, 4), "tokens_per_s": round(speed)}
             print(json.dumps(line), flush=True)
-        if step % 250 == 0 or step == steps:
+        if step % SAVE_EVERY == 0 or step == steps:
             save(
                 checkpoint,
                 model=model.state_dict(),

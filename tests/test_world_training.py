@@ -1,0 +1,84 @@
+"""Training of the specimen: a killed run ends where an undisturbed one ends."""
+
+from __future__ import annotations
+
+import importlib.util
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from microtome.specimens.world.corpus import mixed
+from microtome.specimens.world.tokenizer import train_tokenizer
+
+_SPEC = importlib.util.spec_from_file_location(
+    "specimen_training", Path(__file__).parents[1] / "tools" / "specimen_training.py"
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+specimen_training = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(specimen_training)
+
+pytestmark = pytest.mark.medium
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return train_tokenizer((d.text for d in islice(mixed("train", 0), 20_000)), 3072)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(specimen_training, "BATCH", 2)
+    monkeypatch.setattr(specimen_training, "SAVE_EVERY", 2)
+    torch.set_num_threads(1)
+
+
+def test_rows_hold_whole_documents(tmp_path: Path, tokenizer: Any) -> None:
+    specimen_training.write_rows(tmp_path / "rows.npy", tokenizer, 30, seed=1)
+    rows = np.load(tmp_path / "rows.npy")
+    text = [d.text for d in islice(mixed("train", 1), 400)]
+    read = []
+    for row in rows[:-1]:
+        for piece in tokenizer.decode(row).replace("<pad>", "").split("<eos>"):
+            read += [piece.removeprefix("<bos>").strip()] if piece.strip() else []
+    assert read == text[: len(read)]
+    assert len(read) > 29
+
+
+def test_a_killed_run_ends_like_an_undisturbed_one(
+    tmp_path: Path, tokenizer: Any, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+        specimen_training.write_rows(tmp_path / name / "rows.npy", tokenizer, 12, seed=1)
+    whole = specimen_training.train(tmp_path / "whole", tokenizer, 6, seed=0).state_dict()
+
+    step, calls = specimen_training._step, []
+
+    def dying(*args: Any) -> float:
+        calls.append(0)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return step(*args)
+
+    monkeypatch.setattr(specimen_training, "_step", dying)
+    with pytest.raises(KeyboardInterrupt):
+        specimen_training.train(tmp_path / "killed", tokenizer, 6, seed=0)
+    resumed = specimen_training.train(tmp_path / "killed", tokenizer, 6, seed=0).state_dict()
+    assert len(calls) == 4 + 4  # the third step was lost with the kill and is done again
+    fresh = specimen_training.Gemma2ForCausalLM(specimen_training.config(tokenizer)).state_dict()
+    for key, weight in whole.items():
+        assert torch.equal(weight, resumed[key]), key
+    assert not torch.equal(whole["model.embed_tokens.weight"], fresh["model.embed_tokens.weight"])
+
+
+def test_the_rate_rises_stays_and_falls_to_zero() -> None:
+    rates = [specimen_training.rate(s, 1000) for s in range(1001)]
+    assert rates[0] < 0.02
+    assert rates[100:650] == [1.0] * 550
+    assert all(a > b for a, b in pairwise(rates[660:]))
+    assert rates[-1] == 0.0
