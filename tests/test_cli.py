@@ -239,5 +239,5 @@ def test_help_answers_at_once() -> None:
         [sys.executable, "-m", "microtome", "--help"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0
-    for command in ("run", "list", "show", "report", "verify", "demo", "check"):
+    for command in ("run", "list", "show", "compare", "report", "verify", "demo", "check"):
         assert f"\n  {command} " in done.stdout

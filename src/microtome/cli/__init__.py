@@ -55,6 +55,14 @@ def show_run(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
     show.run(name, output_dir)
 
 
+@app.command("compare")
+def compare_runs(left: RunName, right: RunName, output_dir: OutputDir = Path("runs")) -> None:
+    """Show where two runs of one study differ: settings, findings, tables; needs no model."""
+    from microtome.cli import compare
+
+    compare.compare(left, right, output_dir)
+
+
 @app.command()
 def report(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
     """Write the report of a run anew from its files; needs no model."""
