@@ -55,6 +55,9 @@ def _sentence(
     where = flag if yaml is None or name in flags else yaml.where(location)
     if problem["type"] == "extra_forbidden":
         return f"{where}: {kind.name} has no field {name!r}.{suggest(name, kind.model_fields)}"
+    if problem["type"] == "missing":
+        meant = (kind.model_fields[name].description or "a value").rstrip(".")
+        return f"{kind.name} needs {name}: give {flag} ({meant[:1].lower()}{meant[1:]})."
     message = problem["msg"].removeprefix("Value error, ").rstrip(".")
     shown = repr(problem["input"])
     shown = shown if len(shown) < 60 else shown[:59] + "…"
