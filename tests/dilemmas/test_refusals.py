@@ -56,6 +56,12 @@ def test_an_unknown_model_is_one_sentence(refused, tmp_path):
     assert "config.json" in said
 
 
+def test_a_missing_model_is_asked_for(refused):
+    said = refused("--models", "base", bare=True)
+    assert "dilemmas needs model: give --model" in said
+    assert "specimen:world" in said
+
+
 def test_adapters_without_a_folder_are_asked_for(refused, zoo):
     assert "--adapters FOLDER" in refused("--model", str(zoo.model), bare=True)
 

@@ -267,6 +267,9 @@ def test_findings_are_sentences_with_numbers_and_sizes(finished):
         "behaviour", "lens", "attribution", "patching", "circuits",
     }  # fmt: skip
     assert all(f["text"].endswith(".") and f["n"] for f in sentences)
+    for step in found["steps"]:
+        names = [(f["about"], f["unit"]) for f in step["findings"]]
+        assert len(set(names)) == len(names), "two runs can be compared finding by finding"
 
 
 def test_trajectories_are_data_by_model_scenario_and_variant(finished):

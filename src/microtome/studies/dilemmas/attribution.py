@@ -84,6 +84,7 @@ def _finding(summary: list[dict[str, Any]], name: str, study: Configuration) -> 
         f"{abs(top['mean']):.2f} logits for {side} on average over {top['n']} prompts.",
         top["mean"], top["low"], top["high"], unit="logits", n=top["n"],
         control="the parts sum to Δ on every prompt",
+        about=f"{players(study.models)[name].label}, largest contribution",
     )  # fmt: skip
 
 
@@ -105,5 +106,5 @@ def _change(rows: list[dict[str, Any]], study: Configuration, full: "pd.DataFram
         f"{claimed} of {len(rows)} components differ at p < {1 - study.level:.2g} (max-T over "
         f"all of them; this design can reach p = {floor:.2g}).",
         top["difference"], top["low"], top["high"], unit="logits", n=top["n"],
-        control="max-T over sign flips",
+        control="max-T over sign flips", about=f"{top['pair']}, largest change",
     )  # fmt: skip

@@ -59,7 +59,7 @@ def findings_of(frame: "pd.DataFrame", name: str, study: Configuration) -> list[
     first = Finding(
         f"{label} defects with probability {states}; mean {mean.value:.2f} "
         f"({said(mean, study)}).",
-        mean.value, **bounds(mean), unit="P(defect)", n=mean.n,
+        mean.value, **bounds(mean), unit="P(defect)", n=mean.n, about=label,
     )  # fmt: skip
     return [first, *_conditional(own, label, study), *_against_base(frame, own, name, study)]
 
@@ -83,7 +83,8 @@ def _conditional(own: "pd.DataFrame", label: str, study: Configuration) -> list[
         Finding(
             said_so,
             change, low, high, unit="P(D | opponent defected) − P(D | opponent cooperated)",
-            n=len(after_c) + len(after_d), control="wordings in which the opponent cooperated",
+            n=len(after_c) + len(after_d), about=label,
+            control="wordings in which the opponent cooperated",
         )
     ]  # fmt: skip
 
@@ -104,6 +105,6 @@ def _against_base(
             f"{label} defects {less} than Base on the same prompts, by {abs(change.value):.2f} "
             f"in probability ({said(change, study)}).",
             change.value, **bounds(change), unit="P(defect) − Base", n=change.n,
-            control="Base on the same prompts",
+            control="Base on the same prompts", about=label,
         )
     ]  # fmt: skip

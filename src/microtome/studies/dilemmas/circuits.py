@@ -184,7 +184,7 @@ def _finding(line: dict[Any, Any], study: Configuration) -> Finding:
         return Finding(
             f"{line['pair']}: the two differ by {line['mean_gap']:+.2f} logits on average, too "
             f"little to look for what carries it.",
-            line["mean_gap"], unit="Δ logit (D − C)", n=line["n_prompts"],
+            line["mean_gap"], unit="Δ logit (D − C)", n=line["n_prompts"], about=line["pair"],
         )  # fmt: skip
     held_out = line["held_out"]
     other = "" if held_out is None else f" ({held_out:.0%} on wordings the search did not see)"
@@ -193,6 +193,7 @@ def _finding(line: dict[Any, Any], study: Configuration) -> Finding:
         f"together carry {line['faithfulness']:.0%} of the gap{other}; all the others carry "
         f"{line['without']:.0%}.",
         line["faithfulness"], unit="share of the gap", n=line["n_prompts"],
+        about=line["pair"],
         control=f"p = {line['p_random']:.2g} against {study.random_circuits} random sets of as "
         "many heads and MLPs",
     )  # fmt: skip

@@ -24,6 +24,8 @@ class Configuration(Study, ABC):
         "which layer, written by which component, and what a swapped component changes."
     )
 
+    model: str
+    """Hub id or folder of the base model, or specimen:world."""
     adapters: Path | None = None
     """Folder of LoRA adapters, one subfolder each, named as in models; on specimen:world the
     shipped ones when not given."""

@@ -117,5 +117,5 @@ def _finding(frame: "pd.DataFrame", label: str, n_layers: int, study: Configurat
         f"{label} ends leaning to {leaning}, Δ = {final.value:+.2f} on average "
         f"({said(final, study)}), on {agreeing} of {len(frame)} prompts; its lean settles at "
         f"layer {settled} of {n_layers - 1} (median).",
-        final.value, **bounds(final), unit="Δ logit (D − C)", n=final.n,
+        final.value, **bounds(final), unit="Δ logit (D − C)", n=final.n, about=label,
     )  # fmt: skip

@@ -153,7 +153,7 @@ def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
         f"{row['mean_gap']:+.2f} logits from the receiver's; they act differently on "
         f"{row['actions_differ']} of them.",
         row["mean_gap"], row["gap_low"], row["gap_high"], unit="Δ logit (D − C)",
-        n=row["n_prompts"],
+        n=row["n_prompts"], about=f"{row['pair']}, gap",
     )  # fmt: skip
     share = row["top_normalised"]
     part = "" if share is None else f", {share:.0%} of that gap"
@@ -166,6 +166,6 @@ def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
         row["top_change"], row["top_low"], row["top_high"], unit="Δ logit (D − C)",
         n=row["n_prompts"],
         control=f"the median component moves unrelated tokens {row['unrelated_ratio']:.2f} times "
-        "as much as Δ",
+        "as much as Δ", about=f"{row['pair']}, largest effect",
     )  # fmt: skip
     return [gap, top]
