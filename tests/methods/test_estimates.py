@@ -10,7 +10,13 @@ from sklearn.metrics import roc_auc_score
 
 import microtome as mt
 from microtome import Replace, attn_out, head_out, k, mlp_act, mlp_out, q, resid_post, v
-from microtome.methods.patching import Screen, attribution_patching, integrated_gradients, verify
+from microtome.methods.patching import (
+    Screen,
+    attribution_patching,
+    integrated_gradients,
+    screen,
+    verify,
+)
 from microtome.methods.patching.verify import most_exceeding
 from microtome.specimens.planted import Planted
 from tests.model.families import params
@@ -95,9 +101,12 @@ def test_over_activations_a_node_alone_in_its_layer_gets_its_exact_effect(model)
 def test_between_adapters_estimates_follow_the_exact_swap(checkpoint, adapter):
     base = mt.load(str(checkpoint("gemma2")))
     a, b = (base.with_adapter(adapter("gemma2", s)) for s in (1, 2))
-    found = verify(b, CLEAN, a, NODES, base.direction(50, 60), k=15, sample=0)
-    assert "ig_inputs" not in found.screen.estimates
-    assert max(found.correlation.values()) > 0.8
+    case = (b, CLEAN, a, NODES, base.direction(50, 60))
+    found = verify(*case, k=15, sample=0)
+    assert set(found.screen.estimates) == {"atp_receiver", "atp_donor"}
+    paths = screen(*case, kinds=["atp_receiver", "ig_activations"])
+    both = verify(*case, k=15, sample=0, screened=paths).correlation
+    assert both["ig_activations"] > 0.9 > both["atp_receiver"] > 0.4
     assert found.unseen == 0
     assert "nothing was left" in found.statement
 
@@ -109,6 +118,12 @@ def test_padded_rows_are_estimated_like_single_ones(checkpoint):
     for row, (receiver, donor) in enumerate(zip(*texts, strict=True)):
         alone = attribution_patching(model, receiver, donor, NODES, model.direction(50, 60))
         torch.testing.assert_close(together.values[row], alone.values[0], atol=1e-5, rtol=1e-3)
+
+
+def test_an_unknown_estimate_is_refused(checkpoint):
+    model = mt.load(str(checkpoint("llama")))
+    with pytest.raises(mt.MicrotomeError, match="Did you mean 'atp_donor'"):
+        screen(model, CORRUPT, CLEAN, NODES, model.direction(50, 60), kinds=["atp_doner"])
 
 
 def test_the_same_inputs_have_no_path(checkpoint, adapter):

@@ -17,9 +17,10 @@ from torch import Tensor
 from microtome.errors import InputError
 from microtome.methods.patching.setting import Setting, value_at
 from microtome.model.edit import Edit
+from microtome.model.site import Site
 
 Members = frozenset[str]
-MAX_ENTRIES = 2**22
+MAX_ENTRIES = 2**20
 SMALLEST_GAP = 1e-3
 
 
@@ -102,9 +103,19 @@ class Resampling:
                 continue
             places = [(prompt, i) for prompt in range(prompts) for i in out]
             rows = tuple(prompt * len(sets) + i for prompt, i in places)
-            value = value_at(self.given.donor, site)[[prompt for prompt, _ in places]]
-            edits.append(replace(self.given.edit(site, value), rows=rows))
+            at, value = self._taken(site)
+            edit = self.given.edit(at, value[[prompt for prompt, _ in places]])
+            edits.append(replace(edit, rows=rows))
         return edits
+
+    def _taken(self, site: Site) -> tuple[Site, Tensor]:
+        """Where and what the donor gives: with one W_O a head's z does what its write does."""
+        receiver, donor = self.given.receiver.model, self.given.donor
+        same = donor.model.parts is receiver.parts and donor.model.adapter == receiver.adapter
+        if site.kind != "head_out" or not same or donor.edited:
+            return site, value_at(donor, site)
+        z = Site("head_z", site.index)
+        return z, donor[z]
 
     def _demand(self, sets: Sequence[Members]) -> None:
         unknown = sorted(set().union(*sets) - set(self.nodes))

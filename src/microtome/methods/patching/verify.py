@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import lgamma, log
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
@@ -21,11 +21,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from microtome.audit import Audit
-from microtome.errors import InputError
+from microtome.errors import InputError, suggest
 from microtome.methods.patching.estimates import Estimate, Kind, attribution_patching_of
 from microtome.methods.patching.exact import Patching, patch
 from microtome.methods.patching.integrated import integrated_gradients_of
-from microtome.methods.patching.setting import Directions, Donor, expanded, setting
+from microtome.methods.patching.setting import Directions, Donor, Setting, expanded, setting
 from microtome.methods.result import Result
 from microtome.model.model import Model, Text
 from microtome.model.site import Site
@@ -162,21 +162,39 @@ def screen(
     direction: Directions,
     *,
     positions: tuple[int, ...] | None = None,
-    steps: int | None = None,
+    kinds: Sequence[Kind] | None = None,
 ) -> Screen:
-    """AtP in both directions and IG over inputs (if they differ) and over activations."""
+    """The estimates of these kinds; by default AtP both ways and, where inputs differ, IG on them.
+
+    IG over activations runs every layer many times: it pays off for many nodes a layer (neurons),
+    while patching heads and MLPs exactly is cheaper.
+    """
     given = setting(model, text, donor, sites, direction, positions)
-    found: list[Estimate] = [attribution_patching_of(given, at="receiver")]
-    if not given.donor.edited:
-        found.append(attribution_patching_of(given, at="donor"))
-    if not given.same_inputs:
-        found.append(integrated_gradients_of(given, over="inputs", steps=steps))
-    found.append(integrated_gradients_of(given, over="activations", steps=steps))
+    found = [_estimated(given, kind) for kind in kinds or _affordable(given)]
     audits = [(estimate.kind, audit) for estimate in found for audit in estimate.audit]
     return Screen(
         {estimate.kind: estimate for estimate in found},
         tuple(Audit(f"{k}: {a.name}", a.value, a.bound, a.relation, a.note) for k, a in audits),
     )
+
+
+def _affordable(given: Setting) -> list[Kind]:
+    kinds: list[Kind] = ["atp_receiver"]
+    if not given.donor.edited:
+        kinds.append("atp_donor")
+    if not given.same_inputs:
+        kinds.append("ig_inputs")
+    return kinds
+
+
+def _estimated(given: Setting, kind: Kind) -> Estimate:
+    if kind == "atp_receiver":
+        return attribution_patching_of(given, at="receiver")
+    if kind == "atp_donor":
+        return attribution_patching_of(given, at="donor")
+    if kind not in get_args(Kind):
+        raise InputError(f"Unknown kind of estimate {kind!r}.{suggest(kind, get_args(Kind))}")
+    return integrated_gradients_of(given, over="inputs" if kind == "ig_inputs" else "activations")
 
 
 def verify(
