@@ -114,16 +114,16 @@ def _heatmap(ax: Axes, figure: Heatmap) -> None:
         rows, columns = np.nonzero(np.asarray(figure.marks, dtype=bool))
         ax.scatter(columns + 0.5, rows + 0.5, s=14, c="black", edgecolors="white", linewidths=0.5)
     if figure.annotate:
-        _annotate(ax, values, low, high)
+        _annotate(ax, values, mesh)
 
 
-def _annotate(ax: Axes, values: Any, low: float, high: float) -> None:
+def _annotate(ax: Axes, values: Any, mesh: Any) -> None:
     for (i, j), value in np.ndenumerate(values):
         if value is not np.ma.masked and math.isfinite(value):
-            middle = abs((value - low) / (high - low) - 0.5) < 0.32
+            bright = float(np.dot(mesh.to_rgba(value)[:3], (0.299, 0.587, 0.114))) > 0.5
             ax.text(
                 j + 0.5, i + 0.5, f"{value:.2f}", ha="center", va="center", fontsize=8,
-                color="black" if middle else "white",
+                color="black" if bright else "white",
             )  # fmt: skip
 
 
