@@ -40,7 +40,7 @@ SITES = (head_out[:, :], attn_out[:], mlp_out[:])
 
 def _prompts(model: Model) -> list[list[int]]:
     generator = torch.Generator().manual_seed(1)
-    size = int(model.parts.config.vocab_size)
+    size = min(int(model.parts.config.vocab_size), len(model.tokenizer))
     rows = [torch.randint(0, size, (n,), generator=generator).tolist() for n in LENGTHS]
     rows[0][-2:] = [size // 3, size // 2]
     return rows
