@@ -83,6 +83,17 @@ def test_help_of_a_study_is_its_fields(cli: Cli) -> None:
     assert (code, "squares, and what they sum to" in out) == (0, True)
 
 
+def test_a_study_that_needs_a_model_says_so(cli: Cli, monkeypatch: Any) -> None:
+    """The only configuration that names a specimen for the user is a demonstration."""
+    monkeypatch.setitem(studies.STUDIES, "dilemmas", "microtome.studies.dilemmas:Dilemmas")
+    code, _, err = cli("run", "dilemmas", "--steps", "lens")
+    assert code == 2
+    assert err.strip().startswith("microtome: dilemmas needs model: give --model")
+    assert "specimen:world" in err
+    _, out, _ = cli("run", "dilemmas", "--help")
+    assert "[required, here or in the file]" in " ".join(out.split())
+
+
 def test_verify_names_and_repairs(cli: Cli, tmp_path: Path) -> None:
     cli("run", "toy", "--count", "3", "--no-pictures")
     unit = next(tmp_path.glob("runs/toy/*/units/squares/*"))

@@ -48,7 +48,7 @@ def _command(kind: type[Study], call: Callable[..., None]) -> typer.Typer:
     ]
     for name, field in kind.model_fields.items():
         text = " ".join((field.description or "").split())
-        help_text = f"{text} [default: {_default(field)}]"
+        help_text = f"{text} [{_default(field)}]"
         of = bool | None if is_kind(field, bool) else str | None
         parameters.append(_parameter(name, of, None, help_text, _metavar(field)))
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -84,12 +84,13 @@ def _metavar(field: FieldInfo) -> str | None:
 
 
 def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required, here or in the file"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, (tuple, list)):
-        return ",".join(str(one) for one in value) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value in (None, ""):
-        return "none"
-    text = str(value)
-    return repr(text) if text != text.strip() else text
+        text = ",".join(str(one) for one in value)
+    elif isinstance(value, bool):
+        text = "yes" if value else "no"
+    else:
+        text = "" if value is None else str(value)
+    return f"default: {repr(text) if text != text.strip() else text or 'none'}"

@@ -102,8 +102,8 @@ class Study(BaseModel):
     summary: ClassVar[str]
     """One line for `microtome run --help`."""
 
-    model: str = "specimen:world"
-    """Hub id or folder of the base model, or specimen:world."""
+    model: str
+    """Hub id or folder of the base model, or specimen:world; none is assumed."""
     steps: tuple[str, ...] = ()
     """Steps to do, comma-separated; all when empty. Steps done one by one land in one run."""
     seed: int = 42
