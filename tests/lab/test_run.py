@@ -56,6 +56,20 @@ def test_the_same_configuration_finds_its_run_and_computes_nothing(tmp_path: Pat
     assert len(computed(tmp_path)) == 6
 
 
+def test_time_and_memory_of_each_step_are_kept_and_reported(tmp_path: Path) -> None:
+    record = run(toy(tmp_path, count=3, delay=0.05), terminal=quiet())
+    squares, sums = record.manifest.steps["squares"], record.manifest.steps["sums"]
+    assert squares.seconds >= 0.15 > sums.seconds > 0
+    assert 1e7 < squares.peak_memory_bytes <= sums.peak_memory_bytes
+    assert sums.peak_memory_bytes <= record.manifest.peak_memory_bytes
+    report = record.folder.report.read_text()
+    assert f'<td>squares</td><td class="n">3</td><td class="n">{squares.seconds:.1f}</td>' in report
+    assert f"{squares.peak_memory_bytes / 2**30:.2f} GiB" in report
+    again = run(toy(tmp_path, count=3, delay=0.05), terminal=quiet())
+    assert again.manifest.steps["squares"].seconds == squares.seconds
+    assert again.folder.report.read_text() == report
+
+
 def test_a_raised_version_computes_the_step_anew(tmp_path: Path, monkeypatch) -> None:
     run(toy(tmp_path), terminal=quiet())
     computed(tmp_path)

@@ -1,4 +1,4 @@
-"""Two runs of one study side by side: what was set differently, found differently, hashed otherwise.
+"""Two runs of one study side by side: what was set, found and hashed differently.
 
 Findings are paired within a step by what they are about (`Finding.about`) and their unit, or else
 by their words with the numbers left out; a finding that the other run lacks stands alone. Tables

@@ -42,6 +42,10 @@ class StepRecord(BaseModel):
     units: dict[str, str] = {}
     computed: int = 0
     seconds: float = 0.0
+    """Over all starts that computed units of the step."""
+    peak_memory_bytes: int = 0
+    """Most memory the process had held when the step ended: a step's own peak, if it is the first
+    to reach it."""
     error: str = ""
 
 

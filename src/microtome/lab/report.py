@@ -53,6 +53,7 @@ def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> byte
         configuration=_pretty(manifest.configuration),
         provenance=_pretty(provenance),
         versions=manifest.versions,
+        took=manifest.steps,
     )
     return text.encode("utf-8", "backslashreplace")
 
@@ -134,6 +135,10 @@ def _number(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _bytes(count: int) -> str:
+    return f"{count / 2**30:.2f} GiB" if count else "not measured"
+
+
 def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
@@ -154,5 +159,6 @@ def template(name: str) -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = _number
+    environment.filters["bytes"] = _bytes
     environment.globals["web"] = lambda name: Markup(_web(name))
     return environment.from_string(_web(name))

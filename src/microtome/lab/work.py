@@ -11,7 +11,7 @@ from microtome.errors import RunError
 from microtome.lab import tables
 from microtome.lab.executor import Done, Executor
 from microtome.lab.join import finite, join_arrays, join_tables, summarise
-from microtome.lab.manifest import Manifest, StepRecord, now
+from microtome.lab.manifest import Manifest, StepRecord, now, peak_memory
 from microtome.lab.publish import Publisher, publish
 from microtome.lab.store import RunFolder
 from microtome.lab.study import Arrays, Product, Step, Study, Unit
@@ -50,13 +50,14 @@ class Work:
             record.error = str(error)
             raise
         finally:
-            record.seconds = round(record.seconds + time.perf_counter() - start, 3)
+            _took(record, time.perf_counter() - start)
         self.manifest.write(self.folder.path)
 
     def _record(self, step: Step) -> StepRecord:
         old = self.manifest.steps.get(step.name)
-        seconds = old.seconds if old is not None and old.version == step.version else 0.0
-        record = StepRecord(status="running", version=step.version, seconds=seconds)
+        record = StepRecord(status="running", version=step.version)
+        if old is not None and old.version == step.version:
+            record.seconds, record.peak_memory_bytes = old.seconds, old.peak_memory_bytes
         self.manifest.steps[step.name] = record
         return record
 
@@ -141,3 +142,10 @@ class Work:
         rows = summarise([*pairs, *(("", audit) for audit in concluded)])
         self.terminal.failed(step.name, [row for row in rows if not row["passed"]])
         return rows
+
+
+def _took(record: StepRecord, seconds: float) -> None:
+    """Add time and memory; a start that finds everything done leaves what it took as it was."""
+    if record.computed or not record.seconds:
+        record.seconds = round(record.seconds + seconds, 3)
+        record.peak_memory_bytes = max(record.peak_memory_bytes, peak_memory())
