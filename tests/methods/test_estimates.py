@@ -106,7 +106,7 @@ def test_between_adapters_estimates_follow_the_exact_swap(checkpoint, adapter):
     assert set(found.screen.estimates) == {"atp_receiver", "atp_donor"}
     paths = screen(*case, kinds=["atp_receiver", "ig_activations"])
     both = verify(*case, k=15, sample=0, screened=paths).correlation
-    assert both["ig_activations"] > 0.9 > both["atp_receiver"] > 0.4
+    assert both["ig_activations"] > 0.8 > both["atp_receiver"] > 0.4
     assert found.unseen == 0
     assert "nothing was left" in found.statement
 

@@ -99,7 +99,7 @@ def find_circuit(
     *,
     tau: float = TAU,
     ranking: Sequence[str] | None = None,
-    n_random: int = 50,
+    n_random: int = 20,
     seed: int = 42,
 ) -> Circuit:
     """The locally minimal circuit of `text` (usually clean) against `donor` (usually corrupt).
@@ -125,7 +125,7 @@ def assess_circuit(
     members: Iterable[str],
     *,
     tau: float = TAU,
-    n_random: int = 50,
+    n_random: int = 20,
     seed: int = 42,
 ) -> Circuit:
     """The same controls for a set of nodes that somebody else proposes."""
