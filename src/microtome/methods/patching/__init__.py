@@ -9,11 +9,13 @@ from microtome.methods.patching.integrated import integrated_gradients
 from microtome.methods.patching.knockout import Knockout, knock_out
 from microtome.methods.patching.rows import Node
 from microtome.methods.patching.sources import Sources, source_tokens
+from microtome.methods.patching.spans import Aligned, align
 from microtome.methods.patching.verify import Screen, Verification, screen, verify
 from microtome.methods.patching.weightswap import swap_weights
 from microtome.methods.patching.windows import PositionMap, patch_positions, patch_windows
 
 __all__ = [
+    "Aligned",
     "Circuit",
     "CircuitDiscovery",
     "Curve",
@@ -25,6 +27,7 @@ __all__ = [
     "Screen",
     "Sources",
     "Verification",
+    "align",
     "assess_circuit",
     "attribution_patching",
     "faithfulness_curve",

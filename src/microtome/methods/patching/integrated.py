@@ -73,10 +73,10 @@ def integrated_gradients_of(
 
 
 def _over_inputs(given: Setting, ladder: Sequence[int]) -> tuple[Tensor, float, int]:
-    if given.same_inputs:
+    if given.same_inputs or given.donor.edited:
+        why = "was edited or aligned" if given.donor.edited else "reads the receiver's own tokens"
         raise InputError(
-            "Donor and receiver read the same tokens, so there is no path between their inputs; "
-            "use over='activations'."
+            f"The donor {why}, so there is no path between the inputs; use over='activations'."
         )
     first = resid_pre[0].expand(given.receiver.model.parts.sizes)[0]
     own, other = (

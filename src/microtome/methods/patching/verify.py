@@ -178,13 +178,11 @@ def screen(
     )
 
 
-def _affordable(given: Setting) -> list[Kind]:
-    kinds: list[Kind] = ["atp_receiver"]
-    if not given.donor.edited:
-        kinds.append("atp_donor")
-    if not given.same_inputs:
-        kinds.append("ig_inputs")
-    return kinds
+def _affordable(given: Setting) -> Sequence[Kind]:
+    if given.donor.edited:
+        return ("atp_receiver",)
+    both: tuple[Kind, ...] = ("atp_receiver", "atp_donor")
+    return both if given.same_inputs else (*both, "ig_inputs")
 
 
 def _estimated(given: Setting, kind: Kind) -> Estimate:
