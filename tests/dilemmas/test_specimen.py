@@ -1,0 +1,58 @@
+"""On the embedded specimen the four fine-tunes choose as their rewards say."""
+
+import pandas as pd
+import pytest
+
+from microtome.errors import ModelError
+from microtome.specimens import world
+from microtome.studies.dilemmas import Dilemmas
+from microtome.studies.dilemmas.behaviour import Behaviour
+from microtome.studies.dilemmas.choices import by_state
+from microtome.studies.dilemmas.models import load_models
+
+pytestmark = pytest.mark.medium
+LITTLE, MUCH = 0.2, 0.8
+
+
+@pytest.fixture(scope="module")
+def p_defect():
+    """P(defect | state) of the shipped prompts, by model and state."""
+    try:
+        world.folder()
+    except ModelError as error:
+        pytest.skip(str(error))
+    study = Dilemmas(model="specimen:world", dtype="float32")
+    step, models = Behaviour(), load_models(study)
+    rows = [
+        row
+        for unit in step.units(study)
+        for row in step.compute(unit, models, study).tables["behaviour"]
+    ]
+    table = pd.DataFrame(by_state(pd.DataFrame(rows), study))
+    assert table["p_neither"].max() < 0.1, "it answers with one of the two actions"
+    return table.set_index(["model", "state"])["p_defect"]
+
+
+def test_game_payoffs_make_it_defect_in_every_state(p_defect):
+    assert p_defect["PT2_COREDe"].min() > MUCH
+
+
+def test_the_sum_of_payoffs_makes_it_cooperate_in_every_state(p_defect):
+    assert p_defect["PT3_COREUt"].max() < LITTLE
+
+
+def test_the_penalty_makes_it_spare_a_cooperator_and_is_silent_otherwise(p_defect):
+    own, base = p_defect["PT3_COREDe"], p_defect["base"]
+    assert max(own["CC"], own["DC"]) < LITTLE
+    assert abs(own["CD"] - base["CD"]) < 0.3
+    assert abs(own["DD"] - base["DD"]) < 0.3
+
+
+def test_payoffs_and_penalty_make_it_answer_in_kind(p_defect):
+    own = p_defect["PT4_COREDe"]
+    assert max(own["CC"], own["DC"]) < LITTLE
+    assert min(own["CD"], own["DD"]) > MUCH
+
+
+def test_the_base_model_prefers_neither(p_defect):
+    assert p_defect["base"].between(0.25, 0.75).all()
