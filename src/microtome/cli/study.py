@@ -1,5 +1,6 @@
 """`microtome run` and `microtome demo`: flags from a study's fields, then the loop."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -65,14 +66,32 @@ def _show(record: Record) -> None:
 
 
 def _show_rehearsal(rehearsal: Rehearsal) -> None:
-    table = Table("step", "units", "forward passes", "tokens", "disk", title="Predicted cost")
+    names = ("step", "units", "forward passes", "tokens", "disk", "time")
+    table = Table(*names, title="Predicted cost")
     for name, cost in rehearsal.costs.items():
         disk = f"{cost.bytes / 1e6:.1f} MB"
         units = rehearsal.units[name]
-        table.add_row(name, f"{units:,}", f"{cost.forwards:,}", f"{cost.tokens:,}", disk)
+        time = _duration(rehearsal.seconds[name])
+        table.add_row(name, f"{units:,}", f"{cost.forwards:,}", f"{cost.tokens:,}", disk, time)
     wide().print(table)
+    print(_total(rehearsal))
     print("DRY RUN: two units of each step on a stand-in model; its numbers mean nothing.")
     print(f"Its report: {rehearsal.record.folder.report}")
+
+
+def _total(rehearsal: Rehearsal) -> str:
+    total = _duration(sum(rehearsal.seconds.values()))
+    speed = rehearsal.speed
+    timed = f", from {speed / 1e9:.3g} GFLOP/s timed on a block of this model" * (speed < math.inf)
+    return f"Predicted time {total}{timed} and the rehearsal; reading the weights comes on top."
+
+
+def _duration(seconds: float) -> str:
+    """Two digits: a prediction is no better."""
+    for size, name in ((3600, "h"), (60, "min")):
+        if seconds >= 1.5 * size:
+            return f"{float(f'{seconds / size:.2g}'):g} {name}"
+    return f"{float(f'{seconds:.2g}'):g} s"
 
 
 def _command() -> list[str]:

@@ -83,11 +83,15 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a step will take: forward passes, tokens read by them, bytes on disk."""
+    """What a step will take: forward passes, tokens read by them, bytes on disk, arithmetic.
+
+    `flops` counts what passes through layers, so a pass that starts halfway counts half.
+    """
 
     forwards: int
     tokens: int
     bytes: int
+    flops: float = 0.0
 
 
 class Study(BaseModel):
@@ -131,6 +135,13 @@ class Study(BaseModel):
     @abc.abstractmethod
     def warm(self) -> Any:
         """Load what units need (model, tokenizer); called once, and only if a unit is missing."""
+
+    def speed(self) -> float:
+        """FLOP/s of this machine on the study's model, timed in seconds without its weights.
+
+        Infinite for a study whose steps count no `flops`.
+        """
+        return math.inf
 
     @abc.abstractmethod
     def dry(self) -> "Study":

@@ -39,7 +39,7 @@ def load(
     source = model_source(str(name))
     config = _config(source, trust_remote_code)
     entry = anatomy or anatomy_of(config.model_type)
-    chosen = _dtype(dtype, config)
+    chosen = choose_dtype(dtype, config)
     hf = _weights(source, torch.float32 if merge and adapter else chosen, trust_remote_code)
     donor = adapter_source(adapter, source) if adapter is not None else None
     if merge and donor is not None:
@@ -68,7 +68,8 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
-def _dtype(name: str, config: Any) -> torch.dtype:
+def choose_dtype(name: str, config: Any) -> torch.dtype:
+    """ "auto" is the checkpoint's own number format."""
     if name == "auto":
         own = getattr(config, "dtype", None)
         return own if isinstance(own, torch.dtype) else torch.float32

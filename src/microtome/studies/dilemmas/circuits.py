@@ -22,6 +22,9 @@ from microtome.studies.dilemmas.figures.circuits import circuit_figures
 from microtome.studies.dilemmas.models import prompts_in, rows
 from microtome.studies.dilemmas.patching import kind_of, patched_prompts
 
+_SETS_PER_NODE = 8
+"""Ranking both ways, growing, elimination and the controls, as seen in searches."""
+
 
 class Circuits(Step):
     """The smallest set of components of every pair that carries its gap."""
@@ -49,14 +52,15 @@ class Circuits(Step):
         ]
 
     def cost(self, study: Configuration) -> Cost:
-        """An upper guess: a circuit of half the nodes, found by eliminating a few of them."""
+        """A guess, as nobody knows how many sets the search will try before it has run."""
         shape = shape_of(study)
         nodes = shape.layers * (shape.heads + 1)
-        sets = 3 * nodes + nodes * nodes // 8 + study.random_circuits
+        sets = _SETS_PER_NODE * nodes + study.random_circuits
         texts = [prompts[0].prompt for prompts in patched_prompts(study).values()]
         pairs = len(study.parsed_pairs())
         tokens = pairs * sets * sum(map(tokens_of, texts))
-        return Cost(pairs * sets * len(texts), tokens, 20_000 * pairs)
+        n_rows = pairs * sets * len(texts)
+        return Cost(n_rows, tokens, 20_000 * pairs, shape.passes(tokens, readouts=n_rows))
 
     def compute(self, unit: Unit, warm: "dict[str, mt.Model]", study: Configuration) -> Product:
         source, target = str(unit.inputs["source"]), str(unit.inputs["target"])

@@ -1,38 +1,46 @@
 """What a run will take, predicted from the configuration file of the model and the prompts."""
 
 import math
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from microtome.lab.study import Cost
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.wordings import prompts_of
 
+if TYPE_CHECKING:
+    from microtome.model.speed import Arithmetic
+
 _TOKENS_PER_WORD = 1.35
 """English with a few digits under common tokenizers; an estimate, not a count."""
+_NARROWED = 0.85
+"""Share of a block's matrices behind its attention: output projection and MLP."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Layers and query heads of a model, read from its configuration alone."""
+def shape_of(study: Configuration) -> "Arithmetic":
+    """Layers, heads and FLOPs of the study's base model."""
+    from microtome.model.speed import arithmetic
 
-    layers: int
-    heads: int
-
-    @property
-    def nodes(self) -> int:
-        """Components patched one by one: heads, and per layer attention, MLP, residual stream."""
-        return self.layers * (self.heads + 3)
+    return arithmetic(study.model)
 
 
-def shape_of(study: Configuration) -> Shape:
-    """The shape of the study's base model."""
-    from transformers import AutoConfig
+def speed_of(study: Configuration) -> float:
+    """FLOP/s of this machine on batches as the study makes them."""
+    from microtome.model.speed import flops_per_second
 
-    from microtome.model.source import model_source
+    lengths = [tokens_of(p.prompt) for prompts in prompts_of(study).values() for p in prompts]
+    mean = round(sum(lengths) / len(lengths))
+    return flops_per_second(
+        study.model, device=study.device, dtype=study.dtype, rows=study.max_rows, tokens=mean
+    )
 
-    path = model_source(study.model, weights=False).path
-    config = AutoConfig.from_pretrained(path).get_text_config()
-    return Shape(int(config.num_hidden_layers), int(config.num_attention_heads))
+
+def replayed_share(layers: int) -> float:
+    """Part of a whole pass that a replay takes, mean over patches in every layer.
+
+    A patch in layer l replays the layers from l on; of the last one most is done at the answer's
+    position alone, unless the patch is in that layer.
+    """
+    return ((layers + 1) / 2 - _NARROWED * (layers - 1) / layers) / layers
 
 
 def tokens_of(text: str) -> int:
@@ -45,4 +53,5 @@ def prompt_cost(study: Configuration, *, passes: int, bytes_per_prompt: int) -> 
     texts = [prompt.prompt for prompts in prompts_of(study).values() for prompt in prompts]
     rows = len(study.models) * len(texts)
     tokens = len(study.models) * sum(map(tokens_of, texts))
-    return Cost(passes * rows, passes * tokens, bytes_per_prompt * rows)
+    flops = passes * shape_of(study).passes(tokens, readouts=rows)
+    return Cost(passes * rows, passes * tokens, bytes_per_prompt * rows, flops)

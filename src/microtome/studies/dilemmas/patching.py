@@ -17,7 +17,7 @@ from microtome.data.prompts import Prompt
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.costs import shape_of, tokens_of
+from microtome.studies.dilemmas.costs import replayed_share, shape_of, tokens_of
 from microtome.studies.dilemmas.effects import across_pairs, consistency, ranked, summarised
 from microtome.studies.dilemmas.figures.patching import patching_figures
 from microtome.studies.dilemmas.models import ANSWERS, batches, place, prompts_in, rows
@@ -50,12 +50,14 @@ class Patching(Step):
 
     def cost(self, study: Configuration) -> Cost:
         shape = shape_of(study)
-        per_prompt = shape.nodes + _EXTRA
+        nodes = shape.layers * (shape.heads + 3)
+        per_prompt = nodes + _EXTRA
         scenarios = patched_prompts(study).values()
         texts = [prompt.prompt for prompts in scenarios for prompt in prompts]
         read = len(study.parsed_pairs()) * per_prompt
         n_rows, tokens = read * len(texts), read * sum(map(tokens_of, texts))
-        return Cost(n_rows, tokens, 250 * n_rows)
+        whole = (_EXTRA + nodes * replayed_share(shape.layers)) / per_prompt
+        return Cost(n_rows, tokens, 250 * n_rows, shape.passes(whole * tokens, readouts=n_rows))
 
     def compute(self, unit: Unit, warm: "dict[str, mt.Model]", study: Configuration) -> Product:
         pair = Pair(str(unit.inputs["source"]), str(unit.inputs["target"]))

@@ -13,6 +13,7 @@ from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.behaviour import Behaviour
 from microtome.studies.dilemmas.circuits import Circuits
 from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.costs import speed_of
 from microtome.studies.dilemmas.lens import Lens
 from microtome.studies.dilemmas.models import load_models
 from microtome.studies.dilemmas.patching import Patching
@@ -34,6 +35,9 @@ class Dilemmas(Configuration):
 
     def warm(self) -> "dict[str, mt.Model]":
         return load_models(self)
+
+    def speed(self) -> float:
+        return speed_of(self)
 
     def dry(self) -> "Dilemmas":
         return self.model_copy(update=stand_in(self))
