@@ -7,6 +7,7 @@ from microtome.methods.patching.exact import Patching, patch, patch_nodes
 from microtome.methods.patching.greedy import CircuitDiscovery, greedy_flip
 from microtome.methods.patching.integrated import integrated_gradients
 from microtome.methods.patching.knockout import Knockout, knock_out
+from microtome.methods.patching.neurons import Neurons, patch_neurons
 from microtome.methods.patching.rows import Node
 from microtome.methods.patching.sources import Sources, source_tokens
 from microtome.methods.patching.spans import Aligned, align
@@ -21,6 +22,7 @@ __all__ = [
     "Curve",
     "Estimate",
     "Knockout",
+    "Neurons",
     "Node",
     "Patching",
     "PositionMap",
@@ -36,6 +38,7 @@ __all__ = [
     "integrated_gradients",
     "knock_out",
     "patch",
+    "patch_neurons",
     "patch_nodes",
     "patch_positions",
     "patch_windows",

@@ -112,7 +112,7 @@ def attribution_patching_of(
         values=values,
         baseline=given.delta(given.receiver.final_logits),
         donor=given.delta(given.donor.final_logits),
-        audit=(_slope(given, own, graded),),
+        audit=(slope_audit(given, own, graded),),
     )
 
 
@@ -141,7 +141,7 @@ def first_order(
     return (norm.frozen(gap, scale) * seen).sum((-2, -1)).double()
 
 
-def _slope(given: Setting, own: Run, graded: Run) -> Audit:
+def slope_audit(given: Setting, own: Run, graded: Run) -> Audit:
     """The last layer's nodes moved together by ±STEP of their difference, against Σ AtP."""
     layer = max(site.layer for site in given.sites)
     kind = next(s.kind for s in given.sites if s.layer == layer)
