@@ -19,26 +19,89 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
 
-from microtome.data.games import SCENARIOS, STATE_NAMES, State, wordings
+from microtome.data import phrases
+from microtome.data.games import (
+    COOPERATE,
+    DEFECT,
+    SCENARIOS,
+    STATE_NAMES,
+    Move,
+    Payoffs,
+    Scenario,
+    State,
+    payoff_sentences,
+    wordings,
+)
 from microtome.specimens.world.corpus import mixed
 from microtome.specimens.world.dilemmas import neutral
+from microtome.specimens.world.document import capital
 from microtome.specimens.world.rewards import gain
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-STEPS, GAMES, TEXTS, LR = 280, 16, 8, 3e-3
+STEPS, GAMES, TEXTS, LR = 360, 16, 8, 2.5e-3
 KL_TEXT, KL_ACTION, KL_SILENT = 2.0, 0.1, 2.0
-PLAIN = 0.6
-"""Share of prompts without a story, which alone would give the state away."""
+PLAIN, HALVED = 0.6, 0.6
+"""Shares of prompts without a story (it alone would give the state away) and told in halves."""
+
+
+_HALVES = (
+    "{you} played {action} ({verb}) last round",
+    "{you} {past} with {action} last time",
+    "{your} last move was {action}, to {verb}",
+    "a round ago {you} chose {action} and {past}",
+    "by playing {action} {you} {past}",
+    "last round {you} {past} ({action})",
+    "{action} was {your} last move, to {verb}",
+    "in the last round {you} played {action} to {verb}",
+    "{you} {past} last time, with {action}",
+)
+"""Each player's move told by itself: any two halves make a phrasing, in either order."""
+
+
+def _half(move: Move, you: str, your: str, rng: random.Random) -> str:
+    action = COOPERATE if move == "Cooperate" else DEFECT
+    verb = move.lower()
+    past = f"{verb.removesuffix('e')}ed"
+    return rng.choice(_HALVES).format(
+        you=you, your=your, action=action.strip(), verb=verb, past=past
+    )
+
+
+def _told(scenario: Scenario, rng: random.Random) -> str:
+    """A prompt whose two moves are told in independently drawn halves."""
+    opponent = rng.choice(phrases.OPPONENTS)
+    moves = [
+        _half(scenario.state_self, "you", "your", rng),
+        _half(scenario.state_opp, "they", "their", rng),
+    ]
+    rng.shuffle(moves)
+    join = rng.choice((". ", " and ", ", while "))
+    if join == ". ":
+        moves = [half if half.startswith("action") else capital(half) for half in moves]
+    parts = [
+        rng.choice(phrases.INTROS).format(opp=opponent),
+        rng.choice(phrases.MEANINGS),
+        payoff_sentences(Payoffs(), rng),
+        f"{moves[0] if moves[0].startswith('action') else capital(moves[0])}{join}{moves[1]}.",
+        *rng.sample(scenario.framing, min(1, len(scenario.framing))),
+        rng.choice(phrases.ASKS["train"]),
+    ]
+    return " ".join(parts)
 
 
 def _games(seed: int) -> Iterator[tuple[str, State]]:
+    """Prompts with their states, the four states in turn."""
     rng = random.Random(seed)
     stories = {n: [s for s in SCENARIOS if s.state.name == n] for n in STATE_NAMES}
     while True:
         for name in STATE_NAMES:
             plain = rng.random() < PLAIN
             scenario = neutral(State.parse(name)) if plain else rng.choice(stories[name])
-            yield wordings(scenario, 1, rng.getrandbits(62), split="train")[0], scenario.state
+            if rng.random() < HALVED:
+                yield _told(scenario, rng), scenario.state
+            else:
+                seed = rng.getrandbits(62)
+                yield wordings(scenario, 1, seed, split="train")[0], scenario.state
 
 
 def _batch(tokenizer: Any, texts: list[str]) -> tuple[Tensor, Tensor]:

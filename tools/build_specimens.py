@@ -1,6 +1,6 @@
 """Build `specimen:world` from seeds: corpus, base model, adapters, card.
 
-    OMP_NUM_THREADS=1 python tools/build_specimens.py all --steps 8000
+    OMP_NUM_THREADS=1 python tools/build_specimens.py all --steps 6400
 
 Each stage can be killed and started again: it goes on from its last checkpoint in `--work`.
 `base` may be given fewer `--steps` on a restart; the schedule then ends earlier.
@@ -38,7 +38,7 @@ def corpus(args: argparse.Namespace) -> None:
     texts = (d.text for d in islice(mixed("train", SEED), TOKENIZER_DOCUMENTS))
     tokenizer = train_tokenizer(texts, VOCABULARY)
     tokenizer.save_pretrained(args.out)
-    write_rows(args.work / "rows.npy", tokenizer, args.rows, SEED + 1)
+    write_rows(args.work / "rows.npy", tokenizer, args.steps * BATCH, SEED + 1)
 
 
 def base(args: argparse.Namespace) -> None:
@@ -114,8 +114,7 @@ def main() -> int:
     parser.add_argument("stage", choices=[*STAGES, "all"])
     parser.add_argument("--out", type=Path, default=Path(world.__file__).parent / "weights")
     parser.add_argument("--work", type=Path, default=Path("build/world"))
-    parser.add_argument("--steps", type=int, default=8000, help="steps of 32 x 128 tokens")
-    parser.add_argument("--rows", type=int, default=8000 * BATCH, help="rows of the corpus file")
+    parser.add_argument("--steps", type=int, default=6400, help="steps of 32 x 128 tokens")
     parser.add_argument("--only", choices=world.ADAPTERS, help="train just this adapter")
     parser.add_argument("--n", type=int, default=400, help="held-out documents per ability")
     args = parser.parse_args()

@@ -57,6 +57,7 @@ def write_card(
             _row(name, *(f"{v:.3f}" for v in table["states"].values()))
             for name, table in tables.items()
         ),
+        neither=", ".join(f"{n} {t['neither']['largest']:.1e}" for n, t in tables.items()),
         scenarios=" | ".join(scenarios),
         rule="|".join("---" for _ in scenarios),
         shipped="\n".join(

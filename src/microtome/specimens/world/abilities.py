@@ -156,7 +156,8 @@ def defect_table(model: Any, tokenizer: Any, n_wordings: int = 20) -> dict[str, 
     """Mean P(action2) / (P(action1) + P(action2)) on prompts the corpus does not hold.
 
     Keys: "states" (held-out wordings without a story), "wordings" (held-out wordings of each
-    scenario) and "shipped" (its three shipped prompts).
+    scenario), "shipped" (its three shipped prompts) and "neither" (the largest mass that any
+    of these prompts leaves beside the two actions).
     """
     rows = shipped_prompts()
     table: dict[str, Mapping[str, list[str]]] = {
@@ -169,9 +170,11 @@ def defect_table(model: Any, tokenizer: Any, n_wordings: int = 20) -> dict[str, 
         },
     }
     found: dict[str, dict[str, float]] = {}
+    neither = 0.0
     for part, cells in table.items():
         found[part] = {}
         for name, prompts in cells.items():
             probs = action_probabilities(model, tokenizer, prompts)
             found[part][name] = float((probs[:, 1] / probs.sum(1)).mean())
-    return found
+            neither = max(neither, float((1 - probs.sum(1)).max()))
+    return {**found, "neither": {"largest": neither}}
