@@ -1,13 +1,12 @@
-"""The smallest set of nodes that does the whole model's work alone, found in three steps.
+"""A circuit with what a claim about it needs: its faithfulness and its controls.
 
-    rank        nodes by their exact effect, donor into receiver or receiver into donor (the larger)
-    grow        a short prefix C of that order with f(C) ≥ τ
-    eliminate   while some node can go with f still ≥ τ, remove those whose loss costs least
+    f(C), f(M∖C)       alone, and the model without it         (`resampling.py`)
+    f(C∖c), f(M∖c)     without each member
+    f(random C)        random circuits of the same size and kinds
+    gap                max |f(C∖K) − f(M∖K)| over K = ∅, C and every single member
 
-f is `resampling.py`'s: everything outside C takes the donor's activations. The result is locally
-minimal: no single node can go. It carries what a claim needs: f of the model without C, f without
-each node, random circuits of the same size and kinds, and Wang et al.'s completeness gap
-max |f(C∖K) − f(M∖K)| over K = ∅, C and every single node (arXiv 2211.00593).
+The gap is Wang et al.'s completeness (arXiv 2211.00593): a cut that flips the answer and computes
+nothing has f(C) = 0 and a gap of 1.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,10 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtome.audit import Audit
-from microtome.errors import InputError
-from microtome.methods.patching.exact import patch
 from microtome.methods.patching.resampling import Resampling
-from microtome.methods.patching.setting import Directions, Donor, Setting, setting
+from microtome.methods.patching.setting import Directions, Donor, setting
 from microtome.methods.result import Result
 from microtome.model.model import Model, Text
 from microtome.model.site import Site
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
     import pandas
 
 TAU = 0.9
-AT_ONCE = 8
+N_RANDOM = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,32 +87,6 @@ class Circuit(Result):
         return sorted(cost.items(), key=lambda item: -item[1])[:k]
 
 
-def find_circuit(
-    model: Model,
-    text: Text,
-    donor: Donor,
-    sites: Site | Sequence[Site],
-    direction: Directions,
-    *,
-    tau: float = TAU,
-    ranking: Sequence[str] | None = None,
-    n_random: int = 20,
-    seed: int = 42,
-) -> Circuit:
-    """The locally minimal circuit of `text` (usually clean) against `donor` (usually corrupt).
-
-    `ranking` orders all nodes, most important first (by default exact patching both ways). With
-    0 < τ ≤ 1 a circuit always exists: all nodes have f = 1.
-    """
-    if not 0 < tau <= 1:
-        raise InputError(f"tau is a share of the model's effect; give 0 < tau <= 1, not {tau}.")
-    given = setting(model, text, donor, sites, direction)
-    resampling = Resampling(given)
-    order = checked(ranking, given.nodes) if ranking is not None else ranked(given)
-    members = eliminated(resampling, grown(resampling, order, tau), tau)
-    return assessed(resampling, members, tau=tau, n_random=n_random, seed=seed)
-
-
 def assess_circuit(
     model: Model,
     text: Text,
@@ -125,63 +96,12 @@ def assess_circuit(
     members: Iterable[str],
     *,
     tau: float = TAU,
-    n_random: int = 20,
+    n_random: int = N_RANDOM,
     seed: int = 42,
 ) -> Circuit:
     """The same controls for a set of nodes that somebody else proposes."""
     resampling = Resampling(setting(model, text, donor, sites, direction))
     return assessed(resampling, tuple(members), tau=tau, n_random=n_random, seed=seed)
-
-
-def ranked(given: Setting) -> tuple[str, ...]:
-    """Nodes by their larger mean |effect|: donor's into the receiver, or the other way round."""
-    receiver, donor = given.receiver, given.donor
-    noised = patch(receiver.model, receiver.tokens, donor, given.sites, given.direction,
-                   audited=False)  # fmt: skip
-    size = noised.effects.mean(0).abs()
-    if not donor.edited:
-        restored = patch(donor.model, donor.tokens, receiver, given.sites, given.direction,
-                         audited=False)  # fmt: skip
-        size = size.maximum(restored.effects.mean(0).abs())
-    order = size.argsort(descending=True, stable=True)
-    return tuple(given.nodes[n] for n in order.tolist())
-
-
-def grown(resampling: Resampling, order: Sequence[str], tau: float) -> list[str]:
-    """A short prefix of `order` with f ≥ τ: doubled until it reaches τ, then narrowed down.
-
-    f need not grow with the prefix; elimination removes what a longer one has too much.
-    """
-    low, high = 0, 1
-    while high < len(order) and resampling.faithfulness([order[:high]])[0] < tau:
-        low, high = high, min(2 * high, len(order))
-    while high - low > 1:
-        sizes = sorted({int(s) for s in np.linspace(low, high, AT_ONCE + 2)[1:-1]} - {low, high})
-        found = resampling.faithfulness([order[:size] for size in sizes])
-        reached = [size for size, f in zip(sizes, found, strict=True) if f >= tau]
-        high = min([high, *reached])
-        low = max([low, *(size for size in sizes if size < high)])
-    return list(order[:high])
-
-
-def eliminated(resampling: Resampling, members: Sequence[str], tau: float) -> tuple[str, ...]:
-    """Backward elimination, many at a time: until no single node can go with f still ≥ τ.
-
-    Each round orders the nodes that can go alone by how little f loses, and drops as many of them
-    together, in that order, as f ≥ τ allows (at least the first).
-    """
-    left = tuple(members)
-    while left:
-        alone = resampling.faithfulness([_less(left, node) for node in left])
-        free = sorted((-f, node) for f, node in zip(alone, left, strict=True) if f >= tau)
-        going = [node for _, node in free]
-        if not going:
-            break
-        sets = [frozenset(left) - set(going[: n + 1]) for n in range(len(going))]
-        found = resampling.faithfulness(sets)
-        count = max(n + 1 for n, f in enumerate(found) if f >= tau)
-        left = tuple(node for node in left if node not in going[:count])
-    return left
 
 
 def assessed(
@@ -190,8 +110,8 @@ def assessed(
     """A circuit with all its controls."""
     chosen, every = tuple(members), resampling.nodes
     (own, rest) = resampling.faithfulness([chosen, set(every) - set(chosen)])
-    loo = resampling.faithfulness([_less(chosen, node) for node in chosen]) if chosen else []
-    out = resampling.faithfulness([_less(every, node) for node in chosen]) if chosen else []
+    loo = resampling.faithfulness([less(chosen, node) for node in chosen]) if chosen else []
+    out = resampling.faithfulness([less(every, node) for node in chosen]) if chosen else []
     drawn = [random_circuit(chosen, resampling.given.sites, seed + i) for i in range(n_random)]
     gaps = [abs(own - 1), abs(rest), *(abs(a - b) for a, b in zip(loo, out, strict=True))]
     return Circuit(
@@ -222,18 +142,9 @@ def random_circuit(members: Sequence[str], sites: Sequence[Site], seed: int) -> 
     return frozenset(drawn)
 
 
-def _less(nodes: Iterable[str], node: str) -> frozenset[str]:
+def less(nodes: Iterable[str], node: str) -> frozenset[str]:
+    """The nodes without one."""
     return frozenset(nodes) - {node}
-
-
-def checked(ranking: Sequence[str], nodes: Sequence[str]) -> tuple[str, ...]:
-    """A ranking of every node, or InputError."""
-    if sorted(ranking) != sorted(nodes):
-        raise InputError(
-            f"The ranking has {len(ranking)} entries and the sites name {len(nodes)} nodes; rank "
-            f"every node once."
-        )
-    return tuple(ranking)
 
 
 def _audits(resampling: Resampling, own: float, tau: float) -> tuple[Audit, ...]:

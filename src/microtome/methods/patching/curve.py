@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtome.audit import Audit
-from microtome.methods.patching.circuits import checked, ranked
 from microtome.methods.patching.resampling import Resampling
+from microtome.methods.patching.search import checked, ranked
 from microtome.methods.patching.setting import Directions, Donor, setting
 from microtome.methods.result import Result
 from microtome.model.model import Model, Text
