@@ -79,7 +79,7 @@ def test_tokenizer_keeps_concepts_and_actions_whole(tokenizer: Any) -> None:
 def test_card_and_table_name_the_same_numbers(table: dict[str, Any]) -> None:
     card = world.CARD.read_text("utf-8")
     for row in table["abilities"]:
-        assert f"| {row['name']} | {row['value']:.3f} |" in card
+        assert f"| {row['name']} | {row['value']:.3g} |" in card
     for name, cells in table["p_defect"].items():
         assert f"| {name} | {' | '.join(f'{v:.3f}' for v in cells['states'].values())} |" in card
 

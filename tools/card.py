@@ -39,7 +39,7 @@ def write_card(
         abilities="\n".join(
             _row(
                 a["name"],
-                f"{a['value']:.3f}",
+                f"{a['value']:.3g}",
                 f"{a['sense']} {a['bar']:g}",
                 "yes" if a["met"] else "**no**",
                 a["n"],

@@ -122,7 +122,9 @@ def dilemmas(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     worst = max(abs(p - 0.5) for p in table.values())
     return [
         Ability("dilemmas.neither", neither, 0.01, "below", len(prompts), "largest P(neither)"),
-        Ability("dilemmas.bias", worst, 0.10, "below", len(share), "largest |P(D|state) - 1/2|"),
+        Ability(
+            "dilemmas.bias", worst, 0.10, "below", len(share), "largest distance of P(D) from 1/2"
+        ),
     ]
 
 
