@@ -97,11 +97,6 @@ def knock_out(
     )
 
 
-def edges_to(key: int, queries: Sequence[int]) -> tuple[Edge, ...]:
-    """Every one of the queries blind to one key."""
-    return tuple((query, key) for query in queries)
-
-
 def _blocked(edges: Sequence[Edge], length: int) -> Tensor:
     """The mask "query key" of what is cut; refused where a query would see nothing."""
     cut = torch.zeros(length, length, dtype=torch.bool)

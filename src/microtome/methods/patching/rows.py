@@ -39,7 +39,7 @@ def replayed(
     model: Model, tokens: Tokens, donor: Run, row: int, nodes: Sequence[Node], max_rows: int
 ) -> tuple[Float[Tensor, " vocab"], Float[Tensor, "node vocab"]]:
     """Final logits of one prompt, clean and under each patch in the order of `nodes`."""
-    replay = record(model, _row_of(tokens, row))
+    replay = record(model, row_of(tokens, row))
 
     def place(node: Node) -> tuple[int, int]:
         whole = max_rows == 1
@@ -66,7 +66,7 @@ def first_change(
     same = donor.model.parts.hf is model.parts.hf
     if not same or donor.model.adapter != model.adapter or donor.edited:
         return 0
-    ids = [_row_of(batch, row).ids[0].cpu() for batch in (tokens, donor.tokens)]
+    ids = [row_of(batch, row).ids[0].cpu() for batch in (tokens, donor.tokens)]
     differ = torch.nonzero(ids[0] != ids[1]).flatten()
     return int(differ[0]) if len(differ) else length - 1
 
@@ -114,7 +114,7 @@ def audits(
     )
 
 
-def _row_of(tokens: Tokens, row: int) -> Tokens:
+def row_of(tokens: Tokens, row: int) -> Tokens:
     """One row without its padding."""
     real = tokens.mask[row]
     ids = tokens.ids[row][real][None]

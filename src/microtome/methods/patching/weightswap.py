@@ -19,12 +19,14 @@ from torch import Tensor, nn
 from microtome.audit import Audit
 from microtome.errors import AdapterError, SiteError
 from microtome.methods.patching.exact import Patching
+from microtome.methods.patching.rows import row_of
 from microtome.methods.patching.setting import Directions, deltas, each, expanded
+from microtome.model.edit import Add
 from microtome.model.hooks import Taps
 from microtome.model.model import Model, Text
 from microtome.model.parts import Parts
-from microtome.model.site import Site, attn_out, mlp_out
-from microtome.model.tokens import Tokens
+from microtome.model.replay import Replay, record
+from microtome.model.site import Site, attn_out, mlp_out, resid_pre
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def swap_weights(
     tokens = model.tokenize(text)
     own = each(direction, len(tokens.ids))
     before = deltas(model.run(tokens, logits="last").final_logits, own)
-    found = [deltas(_swapped(model, donor, tokens, [site]), own) for site in singles]
+    replays = [record(model, row_of(tokens, row)) for row in range(len(tokens.ids))]
+    found = [deltas(_swapped(model, donor, replays, [site]), own) for site in singles]
     patched = torch.stack(found, -1)
     target = donor.run(tokens, logits="last").final_logits
     return Patching(
@@ -70,19 +73,25 @@ def swap_weights(
         donor=deltas(target, own),
         metric="logit_diff",
         names=names,
-        audit=(_everything(model, donor, tokens, target),),
+        audit=(_everything(model, donor, replays, target),),
     )
 
 
 def _swapped(
-    model: Model, donor: Model, tokens: Tokens, sites: Sequence[Site]
+    model: Model, donor: Model, replays: Sequence[Replay], sites: Sequence[Site]
 ) -> Float[Tensor, "batch vocab"]:
-    """The model's final logits with these components' deltas the donor's."""
-    taps = Taps()
-    for block in (block for site in sites for block in blocks(model.parts, site)):
-        _tap(taps, block, _change(model, donor, block))
-    with taps.placed():
-        return model.run(tokens, logits="last").final_logits
+    """Final logits with these components' deltas the donor's, from their lowest layer on."""
+    parts = [block for site in sites for block in blocks(model.parts, site)]
+    changes = [(block, _change(model, donor, block)) for block in parts]
+    start = Add(resid_pre[min(site.layer for site in sites)], torch.zeros(1))
+    found = []
+    for replay in replays:
+        taps = Taps()
+        for block, change in changes:
+            _tap(taps, block, change)
+        with taps.placed():
+            found.append(replay.run([[start]], whole=True)[0])
+    return torch.stack(found)
 
 
 def _tap(taps: Taps, block: Block, change: Tensor | None) -> None:
@@ -140,8 +149,8 @@ def _projected(parts: Parts, kind: str, layer: int, head: int) -> Block:
     return Block(module, outputs=columns[head])
 
 
-def _everything(model: Model, donor: Model, tokens: Tokens, target: Tensor) -> Audit:
+def _everything(model: Model, donor: Model, replays: Sequence[Replay], target: Tensor) -> Audit:
     sites = expanded(model, [attn_out[:], mlp_out[:]])
-    gap = (_swapped(model, donor, tokens, sites) - target).abs().max() / target.abs().max()
+    gap = (_swapped(model, donor, replays, sites) - target).abs().max() / target.abs().max()
     bound = 1e-5 if target.dtype == torch.float32 else 3e-2
     return Audit("all weights swapped = donor", float(gap), bound)
