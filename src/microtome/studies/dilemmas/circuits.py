@@ -22,7 +22,7 @@ from microtome.studies.dilemmas.figures.circuits import circuit_figures
 from microtome.studies.dilemmas.models import prompts_in, rows
 from microtome.studies.dilemmas.patching import kind_of, patched_prompts
 
-_SETS_PER_NODE = 8
+_SETS_PER_NODE = 4
 """Ranking both ways, growing, elimination and the controls, as seen in searches."""
 
 
