@@ -55,7 +55,7 @@ def test_two_runs_differ_by_what_was_changed(cli: Cli, tmp_path: Path) -> None:
     assert line_with(out, "The squares sum to")[-1] == expected
     assert line_with(out, "│ squares") == ["squares", "6", "6", "square"]
     assert line_with(out, "│ totals") == ["totals", "1", "1", "total"]
-    assert "1 tables are the same in every column." in out
+    assert "1 of 3 tables are the same in every column." in out
     assert "seed" not in out
 
 
@@ -71,8 +71,8 @@ def test_a_run_equals_itself_and_its_twin_elsewhere(cli: Cli, tmp_path: Path) ->
         code, out, _ = cli("compare", str(one.path), str(other.path))
         assert code == 0
         assert "Configuration, provenance and versions are the same." in out
-        assert line_with(out, "The squares sum to")[2] == "the same"
-        assert "3 tables are the same in every column." in out
+        assert line_with(out, "The squares sum to")[2:] == ["the same"]
+        assert "3 of 3 tables are the same in every column." in out
         assert "Tables that differ" not in out
 
 
@@ -122,7 +122,7 @@ def test_provenance_and_marks_are_shown(cli: Cli, tmp_path: Path) -> None:
     assert line_with(out, "provenance.model") == ["provenance.model", "specimen:none", "other"]
     marks = next(line for line in out.splitlines() if line.startswith("B: "))
     assert "DRY RUN, its numbers mean nothing" in marks
-    assert "1 audits failed" in marks
+    assert "1 audit failed" in marks
 
 
 def test_hostile_words_are_printed_as_they_are(cli: Cli, tmp_path: Path) -> None:

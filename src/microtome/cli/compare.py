@@ -31,7 +31,7 @@ def _heads(console: Console, found: Comparison) -> None:
         if manifest.dry_run:
             marks.append("DRY RUN, its numbers mean nothing")
         if failed:
-            marks.append(f"{failed} audits failed")
+            marks.append(f"{failed} {'audit' if failed == 1 else 'audits'} failed")
         console.print(f"{letter}: {escape(folder.id)} ({', '.join(marks)})", highlight=False)
 
 
@@ -52,9 +52,9 @@ def _findings(console: Console, pairings: tuple[Pairing, ...]) -> None:
     right = Column("B − A", justify="right")
     table = Table("step", "A", "B", right, title="Found", title_justify="left", show_lines=True)
     for one in pairings:
-        same = not one.differ
         texts = [escape(side["text"]) if side else "—" for side in (one.left, one.right)]
-        table.add_row(escape(one.step), texts[0], "the same" if same else texts[1], _change(one))
+        said, change = (texts[1], _change(one)) if one.differ else ("the same", "")
+        table.add_row(escape(one.step), texts[0], said, change)
     console.print(table)
 
 
@@ -68,7 +68,8 @@ def _change(one: Pairing) -> str:
 
 
 def _tables(console: Console, found: Comparison) -> None:
-    console.print(f"{found.same_tables} tables are the same in every column.")
+    total = found.same_tables + len(found.tables)
+    console.print(f"{found.same_tables} of {total} tables are the same in every column.")
     if not found.tables:
         return
     table = Table("table", "rows A", "rows B", "columns that differ",
