@@ -125,5 +125,5 @@ def test_adapters_want_what_their_reward_wants(
 @pytest.mark.slow
 def test_the_whole_table_repeats(model: Any, tokenizer: Any, table: dict[str, Any]) -> None:
     told = {row["name"]: row for row in table["abilities"]}
-    for found in measure(model, tokenizer, 400):
+    for found in measure(model, tokenizer, 200):
         assert abs(found.value - told[found.name]["value"]) < 0.02, found

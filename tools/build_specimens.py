@@ -116,7 +116,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("build/world"))
     parser.add_argument("--steps", type=int, default=6400, help="steps of 32 x 128 tokens")
     parser.add_argument("--only", choices=world.ADAPTERS, help="train just this adapter")
-    parser.add_argument("--n", type=int, default=400, help="held-out documents per ability")
+    parser.add_argument("--n", type=int, default=200, help="held-out documents per ability")
     args = parser.parse_args()
     torch.set_num_threads(1)
     for path in (args.out, args.work):

@@ -11,7 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from microtome.data.games import SCENARIOS, STATE_NAMES, State, wordings
@@ -20,6 +20,8 @@ from microtome.specimens.world.corpus import documents
 from microtome.specimens.world.dilemmas import neutral
 from microtome.specimens.world.document import Document, Kind
 from microtome.specimens.world.scoring import action_probabilities, completions, scores
+
+_SHIPPED = Path(__file__).parents[2] / "studies" / "dilemmas" / "prompts.jsonl"
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,7 @@ class Ability:
 
 def shipped_prompts() -> list[dict[str, str]]:
     """The 15 prompts shipped with the dilemmas study, none of them in the corpus."""
-    text = resources.files("microtome.studies.dilemmas").joinpath("prompts.jsonl")
-    return [json.loads(line) for line in text.read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in _SHIPPED.read_text("utf-8").splitlines()]
 
 
 def _tasks(kind: Kind, task: str, n: int, seed: int = 7) -> list[Document]:
