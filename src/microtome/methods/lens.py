@@ -82,9 +82,8 @@ def logit_lens(
     audits = []
     if direction.tokens:
         own = delta_of_logits(run.final_logits, direction)
-        exact = states.dtype == torch.float32
         # A rounded logit is off by a share of the logit, however small a difference of two is.
-        size = (own if exact else run.final_logits).abs().max().clamp(min=1.0)
-        gap = float((trajectory[-1] - own).abs().max() / size)
-        audits.append(Audit("last layer's lens = the model's Δ", gap, 1e-5 if exact else 3e-2))
+        gap = float((trajectory[-1] - own).abs().max() / run.final_logits.abs().max())
+        bound = 1e-5 if states.dtype == torch.float32 else 3e-2
+        audits.append(Audit("last layer's lens = the model's Δ", gap, bound))
     return Lens(trajectory, direction, names, tuple(audits))
