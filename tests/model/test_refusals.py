@@ -65,7 +65,7 @@ def test_nan_weights_are_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("nowhere/at-all", "neither specimen:world nor a folder"), ("specimen:wrold", "Did you mean")],
+    [("nowhere/at-all", "neither a specimen nor a folder"), ("specimen:wrold", "Did you mean")],
 )
 def test_a_model_that_is_not_there(name, expected):
     with pytest.raises(ModelError, match=expected):

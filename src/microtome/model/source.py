@@ -1,15 +1,20 @@
 """What a model or adapter name means, before anything is loaded: a folder, a revision, a digest.
 
-`specimen:world` is the embedded model; a folder is read as it is; anything else is a hub id. The
+`specimen:world` is the embedded model and `specimen:planted-gpt2` (or `-gemma2`) a constructed one
+with a known circuit; a folder is read as it is; anything else is a hub id. The
 digest identifies the weights: of a local folder by the sha256 of its configuration and safetensors
 files, of a hub model by its commit.
 """
 
+import atexit
 import hashlib
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from microtome.errors import AdapterError, ModelError, suggest
 
@@ -82,11 +87,25 @@ def _digest(files: Sequence[tuple[str, int, int]]) -> str:
 def _specimen(name: str) -> Source:
     from microtome.specimens import world
 
-    known = {"specimen:world": world.folder}
+    known: dict[str, Callable[[], Path]] = {
+        "specimen:world": world.folder,
+        "specimen:planted-gpt2": lambda: _planted("gpt2"),
+        "specimen:planted-gemma2": lambda: _planted("gemma2"),
+    }
     if name not in known:
         raise ModelError(f"No specimen {name!r}.{suggest(name, known)}")
     folder = known[name]()
     return Source(name, folder, None, folder_digest(folder), specimen=True)
+
+
+@lru_cache(maxsize=2)
+def _planted(architecture: Literal["gpt2", "gemma2"]) -> Path:
+    """A planted model of default strength, written for the life of this process."""
+    from microtome.specimens.planted import Planted
+
+    folder = tempfile.mkdtemp(prefix="microtome-planted-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Planted(architecture).save(folder)
 
 
 def _hub(name: str, weights: bool) -> Source:
@@ -98,7 +117,7 @@ def _hub(name: str, weights: bool) -> Source:
         path = Path(huggingface_hub.snapshot_download(name, allow_patterns=list(patterns)))
     except (OSError, ValueError, HFValidationError) as error:
         raise ModelError(
-            f"No model {name!r}: it is neither specimen:world nor a folder here, and the hub did "
+            f"No model {name!r}: it is neither a specimen nor a folder here, and the hub did "
             f"not give it ({type(error).__name__}). Check the name, the network and your access."
         ) from error
     revision = path.name
