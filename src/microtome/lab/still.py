@@ -29,6 +29,8 @@ _STYLE: Any = {
 }  # fmt: skip
 _MOST_TICKS = 48
 _LONGEST = 42
+_LETTERS_PER_INCH, _HANDLE = 13, 6
+"""How a legend takes up its row: letters per inch, and the room of a line's mark in letters."""
 
 
 @contextmanager
@@ -72,9 +74,10 @@ def _common(picture: Picture, axes: list[Axes], figure: Figure) -> None:
         return
     found = {label: handle for ax in axes for handle, label in zip(*_legend(ax), strict=True)}
     if len(found) > 1:
-        picture.legend(
-            list(found.values()), list(found), loc="outside lower center", ncols=min(len(found), 5)
-        )
+        letters = _LETTERS_PER_INCH * float(picture.get_figwidth())
+        fitting = int(letters // (max(map(len, found)) + _HANDLE))
+        ncols = max(1, min(len(found), 5, fitting))
+        picture.legend(list(found.values()), list(found), loc="outside lower center", ncols=ncols)
 
 
 def _legend(ax: Axes) -> tuple[list[Any], list[Any]]:
