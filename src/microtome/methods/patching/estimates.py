@@ -138,10 +138,10 @@ def first_order(
     gap = given.difference(site)
     norm = graded.model.parts.post_norm(site.layer, "attn") if site.kind == "head_out" else None
     if norm is None or post_norm == "exact":
-        return (gap * graded.gradient(site).float()).sum((-2, -1)).double()
+        return (gap * graded.gradient(site).float()).sum((-2, -1)).cpu().double()
     scale = norm.scale(graded.caught["o_proj_out", site.layer].detach())
     seen = graded.gradient(attn_out[site.layer]).float()
-    return (norm.frozen(gap, scale) * seen).sum((-2, -1)).double()
+    return (norm.frozen(gap, scale) * seen).sum((-2, -1)).cpu().double()
 
 
 def slope_audit(given: Setting, own: Run, graded: Run) -> Audit:

@@ -179,7 +179,9 @@ def _along(
     if not controls:
         return None
     before = clean[:, None]
-    return torch.stack([delta_of_logits(patched, c) - delta_of_logits(before, c) for c in controls])
+    return torch.stack(
+        [delta_of_logits(patched, c) - delta_of_logits(before, c) for c in controls]
+    ).cpu()
 
 
 def _metric(
@@ -190,8 +192,8 @@ def _metric(
     log_p = logits.double().log_softmax(-1)
     if metric == "probability":
         plus = [own.tokens[0] for own in directions]
-        return torch.stack([row[:, i] for row, i in zip(log_p, plus, strict=True)]).exp()
+        return torch.stack([row[:, i] for row, i in zip(log_p, plus, strict=True)]).exp().cpu()
     if metric != "kl":
         raise InputError(f"Unknown metric {metric!r}; use logit_diff, probability or kl.")
     own = clean[:, None].double().log_softmax(-1)
-    return (own.exp() * (own - log_p)).sum(-1)
+    return (own.exp() * (own - log_p)).sum(-1).cpu()

@@ -121,7 +121,7 @@ def _climbed(
     size = torch.maximum(before.abs().max(), after.abs().max())
     for steps in ladder:
         mean = _mean_gradients(given, ends, [*sites, *ends], steps)
-        moved = {s: (o - r).float() * given.where for s, (r, o) in ends.items()}
+        moved = {s: (o - r).float() * given.where.to(r.device) for s, (r, o) in ends.items()}
         total = torch.stack([_product(moved[s], mean[s]) for s in ends]).sum(0)
         gap = float((total - (after - before)).abs().max() / size)
         if gap <= CLOSED:
@@ -165,4 +165,4 @@ def _between(
 
 
 def _product(gap: Tensor, gradient: Tensor) -> Float[Tensor, " batch"]:
-    return (gap * gradient).sum((-2, -1)).double()
+    return (gap * gradient).sum((-2, -1)).cpu().double()

@@ -125,7 +125,7 @@ def patch_neurons(
 
 def _products(given: Setting, graded: Run, site: Site) -> Float[Tensor, "batch neuron"]:
     """AtP of each neuron, summed over positions."""
-    return (given.difference(site) * graded.gradient(site).float()).sum(-2)
+    return (given.difference(site) * graded.gradient(site).float()).sum(-2).cpu()
 
 
 def _exactly(given: Setting, chosen: Sequence[tuple[int, int]]) -> Float[Tensor, " neuron"]:

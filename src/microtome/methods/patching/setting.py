@@ -60,7 +60,7 @@ class Setting:
     def difference(self, site: Site) -> Float[Tensor, "batch pos d"]:
         """Donor's minus receiver's activation, 0 where nothing is exchanged; fp32."""
         gap = value_at(self.donor, site).float() - value_at(self.receiver, site).float()
-        return gap * self.where
+        return gap * self.where.to(gap.device)
 
     def edit(self, site: Site, value: Tensor) -> Edit:
         """`value` put at a site, where the setting exchanges; a head's before any post-norm."""
@@ -116,11 +116,14 @@ def value_at(run: Run, site: Site) -> Tensor:
 
 
 def deltas(logits: Tensor, direction: Directions) -> Tensor:
-    """Δ "batch *any" from logits "batch *any vocab", along one direction or one per row."""
+    """Δ "batch *any" from logits "batch *any vocab", along one direction or one per row.
+
+    The result is small and always on the CPU, whatever devices the model is spread over.
+    """
     if isinstance(direction, Direction):
-        return delta_of_logits(logits, direction)
+        return delta_of_logits(logits, direction).cpu()
     pairs = zip(logits, direction, strict=True)
-    return torch.stack([delta_of_logits(row, own) for row, own in pairs])
+    return torch.stack([delta_of_logits(row, own) for row, own in pairs]).cpu()
 
 
 def each(direction: Directions, rows: int) -> tuple[Direction, ...]:

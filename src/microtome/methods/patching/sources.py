@@ -122,14 +122,14 @@ def _read(
         scale = post_norm.scale(run.tokens.of_last(run.caught["o_proj_out", site.layer]))
         write = post_norm.frozen(write, scale[:, None])
     final, norm = run.last(resid_post[-1]), run.model.parts.final_norm
-    seen = norm.frozen(write, norm.scale(final)[:, None]).double()
-    kappa = secant(run.model, final, direction)
-    return (seen @ direction.vector.double().to(seen.device)) * kappa[:, None]
+    seen = norm.frozen(write.to(final.device), norm.scale(final)[:, None]).double()
+    kappa = secant(run.model, final, direction)[:, None]
+    return (seen @ direction.vector.double().to(seen.device) * kappa).cpu()
 
 
 def _without_padding(values: Tensor, tokens: Tokens) -> Float[Tensor, "batch node source"]:
     """Columns counted over each row's real tokens."""
     found = torch.zeros_like(values)
     for row, mask in enumerate(tokens.mask):
-        found[row, :, : int(mask.sum())] = values[row][:, mask]
+        found[row, :, : int(mask.sum())] = values[row][:, mask.cpu()]
     return found
