@@ -173,6 +173,7 @@ def _strongest(parts: Rows) -> dict[str, Any]:
         "top_low": top["low"],
         "top_high": top["high"],
         "top_normalised": top["normalised"],
+        "top_unrelated": top["unrelated_rms"],
     }
 
 

@@ -167,7 +167,7 @@ def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
         f"{row['n_flipping']} flip the action on some prompt.",
         row["top_change"], row["top_low"], row["top_high"], unit="Δ logit (D − C)",
         n=row["n_prompts"],
-        control=f"the median component moves unrelated tokens {row['unrelated_ratio']:.2f} times "
-        "as much as Δ", about=f"{row['pair']}, largest effect",
+        control=f"the same swap moves unrelated tokens apart by {row['top_unrelated']:.2f} logits",
+        about=f"{row['pair']}, largest effect",
     )  # fmt: skip
     return [gap, top]
