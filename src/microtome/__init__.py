@@ -22,12 +22,15 @@ _HOME = {
     "Lens": "microtome.methods.lens",
     "MicrotomeError": "microtome.errors",
     "Model": "microtome.model.model",
+    "Node": "microtome.methods.patching",
     "Patching": "microtome.methods.patching",
     "Project": "microtome.model.edit",
     "Replace": "microtome.model.edit",
     "Run": "microtome.model.run",
     "Site": "microtome.model.site",
     "Verification": "microtome.methods.patching",
+    "align": "microtome.methods.patching",
+    "assess_circuit": "microtome.methods.patching",
     "attn_out": "microtome.model.site",
     "attn_pattern": "microtome.model.site",
     "attribute": "microtome.methods.attribution",
@@ -50,6 +53,8 @@ _HOME = {
     "mlp_out": "microtome.model.site",
     "parse_site": "microtome.model.site",
     "patch": "microtome.methods.patching",
+    "patch_neurons": "microtome.methods.patching",
+    "patch_nodes": "microtome.methods.patching",
     "patch_positions": "microtome.methods.patching",
     "patch_windows": "microtome.methods.patching",
     "q": "microtome.model.site",
@@ -78,8 +83,11 @@ if TYPE_CHECKING:
     from microtome.methods.patching import Circuit as Circuit
     from microtome.methods.patching import CircuitDiscovery as CircuitDiscovery
     from microtome.methods.patching import Estimate as Estimate
+    from microtome.methods.patching import Node as Node
     from microtome.methods.patching import Patching as Patching
     from microtome.methods.patching import Verification as Verification
+    from microtome.methods.patching import align as align
+    from microtome.methods.patching import assess_circuit as assess_circuit
     from microtome.methods.patching import attribution_patching as attribution_patching
     from microtome.methods.patching import faithfulness_curve as faithfulness_curve
     from microtome.methods.patching import find_circuit as find_circuit
@@ -87,6 +95,8 @@ if TYPE_CHECKING:
     from microtome.methods.patching import integrated_gradients as integrated_gradients
     from microtome.methods.patching import knock_out as knock_out
     from microtome.methods.patching import patch as patch
+    from microtome.methods.patching import patch_neurons as patch_neurons
+    from microtome.methods.patching import patch_nodes as patch_nodes
     from microtome.methods.patching import patch_positions as patch_positions
     from microtome.methods.patching import patch_windows as patch_windows
     from microtome.methods.patching import screen as screen
