@@ -1,6 +1,7 @@
 # Everything a newcomer needs: `make demo` and `make test`. Both build the virtual environment first.
 PYTHON ?= python3
 VENV   ?= .venv
+JOBS   ?= 2
 BIN    := $(VENV)/bin
 # Two OpenMP threads that spin are 10-30 times slower than one on small machines.
 export OMP_NUM_THREADS ?= 1
@@ -21,13 +22,13 @@ demo: $(VENV)/.stamp
 	$(BIN)/microtome demo
 
 test: $(VENV)/.stamp
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not slow'
 
 check: $(VENV)/.stamp
 	$(BIN)/ruff format --check src tests tools
 	$(BIN)/ruff check src tests tools
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m 'not slow and not medium'
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not slow and not medium'
 
 slow: $(VENV)/.stamp
 	$(BIN)/python -m pytest -m slow --timeout=3600
