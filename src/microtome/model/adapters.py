@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from microtome.errors import AdapterError
+from microtome.model.quiet import quietly
 
 KEPT_WEIGHTS = 4
 
@@ -27,6 +28,7 @@ class AdapterBank:
         self._active: str | None = None
         self._weights: dict[tuple[nn.Module, str | None], Tensor] = {}
 
+    @quietly()
     def attach(self, folder: Path) -> str:
         """Attach the adapter in a folder (once); returns the key to switch it on with."""
         key = "a" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]

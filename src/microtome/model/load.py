@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
-from transformers.utils import logging
 
 from microtome.errors import ConfigError, ModelError
 from microtome.model.adapters import AdapterBank, merged
@@ -15,11 +14,13 @@ from microtome.model.anatomy import Anatomy, anatomy_of
 from microtome.model.check import demand
 from microtome.model.model import Model
 from microtome.model.parts import Parts
+from microtome.model.quiet import quietly
 from microtome.model.source import Source, adapter_source, model_source
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+@quietly()
 def load(
     name: str,
     *,
@@ -88,7 +89,6 @@ def _config(source: Source, trust: bool) -> Any:
 
 
 def _weights(source: Source, dtype: torch.dtype, trust: bool) -> Any:
-    logging.disable_progress_bar()
     try:
         hf, info = AutoModelForCausalLM.from_pretrained(
             source.path,

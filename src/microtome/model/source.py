@@ -101,11 +101,13 @@ def _specimen(name: str) -> Source:
 @lru_cache(maxsize=2)
 def _planted(architecture: Literal["gpt2", "gemma2"]) -> Path:
     """A planted model of default strength, written for the life of this process."""
+    from microtome.model.quiet import quietly
     from microtome.specimens.planted import Planted
 
     folder = tempfile.mkdtemp(prefix="microtome-planted-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Planted(architecture).save(folder)
+    with quietly():
+        return Planted(architecture).save(folder)
 
 
 def _hub(name: str, weights: bool) -> Source:

@@ -12,11 +12,13 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from microtome.errors import ModelError
+from microtome.model.quiet import quietly
 from microtome.model.source import SPECIMEN, model_source
 
 LAYERS, HEAD_WIDTH, MOST_HEADS = 2, 8, 4
 
 
+@quietly()
 def tiny_model(name: str, folder: Path, *, seed: int = 0) -> Path:
     """Save the stand-in for a model (folder or hub id) into `folder`; fetches no weights."""
     path = _without_weights(name)
@@ -38,6 +40,7 @@ def tiny_model(name: str, folder: Path, *, seed: int = 0) -> Path:
     return folder
 
 
+@quietly()
 def tiny_adapter(target: Path, base: Path, folder: Path, *, seed: int = 0) -> Path:
     """Save a random LoRA for the stand-in `base`, of the rank and modules of `target`'s."""
     from peft import LoraConfig, get_peft_model
