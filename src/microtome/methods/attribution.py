@@ -119,7 +119,7 @@ def attribute(
 
     def read(write: Tensor) -> Tensor:
         """<g, write> for writes "*any batch d_model"."""
-        write = write.double()
+        write = write.double().to(final.device)
         if norm.centred:
             write = write - write.mean(-1, keepdim=True)
         return (scale * norm.gain.double() * write) @ vector
@@ -132,8 +132,9 @@ def attribute(
     final_bias = torch.full_like(embedding, bias + direction.bias)
     summed = run.last(resid_pre[0]).double()
     for n in range(model.n_layers):
-        summed = summed + run.last(attn_out[n]).double() + run.last(mlp_out[n]).double()
-    rounding = read(final.double() - summed)
+        writes = run.last(attn_out[n]).double() + run.last(mlp_out[n]).double()
+        summed = summed + writes.to(summed.device)
+    rounding = read(final.double() - summed.to(final.device))
     delta = delta_of_resid(model, final, direction, capped=False)
     total = heads.sum((0, 1)) + biases.sum(0) + mlps.sum(0) + embedding + final_bias + rounding
     mass = heads.abs().sum((0, 1)) + mlps.abs().sum(0) + embedding.abs() + final_bias.abs()

@@ -13,7 +13,7 @@ from peft import PeftConfig, PeftModel
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from microtome.errors import AdapterError
+from microtome.errors import AdapterError, SiteError
 from microtome.model.quiet import quietly
 
 KEPT_WEIGHTS = 4
@@ -77,6 +77,11 @@ class AdapterBank:
         return self._weights[known]
 
     def _effective(self, module: Any, key: str | None) -> Tensor:
+        if not is_float(module):
+            raise SiteError(
+                "Heads cannot be taken apart exactly here: the output projections are quantised or "
+                "offloaded. Load the model in floating point, or use attn_out, mlp_out and resid_*."
+            )
         weight = getattr(module, "base_layer", module).weight.detach().float()
         if key is not None and key in getattr(module, "lora_A", {}):
             weight = weight + module.get_delta_weight(key).detach().float()
@@ -96,6 +101,12 @@ class AdapterBank:
     def bias(self, module: nn.Module) -> Tensor | None:
         bias = getattr(getattr(module, "base_layer", module), "bias", None)
         return None if bias is None else bias.detach().float()
+
+
+def is_float(module: Any) -> bool:
+    """Whether a projection holds its weights as plain floating-point numbers, here and now."""
+    weight = getattr(getattr(module, "base_layer", module), "weight", None)
+    return isinstance(weight, Tensor) and weight.is_floating_point() and not weight.is_meta
 
 
 def merged(hf: Any, folder: Path, dtype: torch.dtype) -> Any:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from microtome.errors import ConfigError, ModelError
 from microtome.model.adapters import AdapterBank, merged
@@ -17,6 +17,7 @@ from microtome.model.parts import Parts
 from microtome.model.quiet import quietly
 from microtome.model.source import Source, adapter_source, model_source
 
+Quantization = Literal["8bit", "4bit"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -28,6 +29,8 @@ def load(
     merge: bool = False,
     device: str = "auto",
     dtype: str = "auto",
+    device_map: str | dict[str, Any] | None = None,
+    quantization: Quantization | None = None,
     anatomy: Anatomy | None = None,
     trust_remote_code: bool = False,
     verify: bool = True,
@@ -35,17 +38,23 @@ def load(
     """A hub id, a folder or "specimen:world" as a Model, with an optional LoRA adapter.
 
     The adapter stays unmerged unless `merge=True`, which merges in fp32 and casts afterwards.
+    `device_map` spreads layers over devices as transformers does ("auto", or a dictionary), and
+    `quantization` loads in 8 or 4 bits by bitsandbytes; heads of a quantised model cannot be taken
+    apart exactly and are refused.
     Raises UnknownFamilyError, AnatomyError, AdapterError or ModelError, each with what to do.
     """
     source = model_source(str(name))
     config = _config(source, trust_remote_code)
     entry = anatomy or anatomy_of(config.model_type)
     chosen = choose_dtype(dtype, config)
-    hf = _weights(source, torch.float32 if merge and adapter else chosen, trust_remote_code)
+    first = torch.float32 if merge and adapter else chosen
+    hf = _weights(source, first, trust_remote_code, _placement(device_map, quantization))
     donor = adapter_source(adapter, source) if adapter is not None else None
     if merge and donor is not None:
         hf = merged(hf, donor.path, chosen)
-    hf.requires_grad_(False).eval().to(choose_device(device))
+    hf.requires_grad_(False).eval()
+    if device_map is None and quantization is None:
+        hf.to(choose_device(device))
     parts = Parts(hf, entry, AdapterBank(hf))
     model = Model(parts, _tokenizer(source, trust_remote_code), source)
     if verify:
@@ -88,7 +97,20 @@ def _config(source: Source, trust: bool) -> Any:
         ) from error
 
 
-def _weights(source: Source, dtype: torch.dtype, trust: bool) -> Any:
+def _placement(
+    device_map: str | dict[str, Any] | None, quantization: Quantization | None
+) -> dict[str, Any]:
+    """What `from_pretrained` is told about devices and bits."""
+    options: dict[str, Any] = {} if device_map is None else {"device_map": device_map}
+    if quantization is not None:
+        if quantization not in ("8bit", "4bit"):
+            raise ConfigError(f"Unknown quantization {quantization!r}; use 8bit or 4bit.")
+        bits = BitsAndBytesConfig(**{f"load_in_{quantization}": True})
+        options |= {"quantization_config": bits, "device_map": device_map or "auto"}
+    return options
+
+
+def _weights(source: Source, dtype: torch.dtype, trust: bool, options: dict[str, Any]) -> Any:
     try:
         hf, info = AutoModelForCausalLM.from_pretrained(
             source.path,
@@ -96,8 +118,9 @@ def _weights(source: Source, dtype: torch.dtype, trust: bool) -> Any:
             trust_remote_code=trust,
             use_safetensors=True,
             output_loading_info=True,
+            **options,
         )
-    except (ValueError, OSError, RuntimeError, SafetensorError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(
             f"The weights of {source.name} cannot be loaded: {_first_line(error)}"
         ) from error

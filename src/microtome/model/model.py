@@ -123,9 +123,9 @@ class Model:
     def unembed(self, resid: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch vocab"]:
         """Logits of a residual-stream state: final norm, unembedding, soft-cap (if any)."""
         head = self.hf.get_output_embeddings()
+        norm: Any = self.parts.module(self.parts.anatomy.final_norm)
         with torch.no_grad():
-            normed = self.parts.module(self.parts.anatomy.final_norm)(resid.to(head.weight.dtype))
-            return self.cap(head(normed))
+            return self.cap(head(norm(resid.to(norm.weight))))
 
     def cap(self, logits: Tensor) -> Tensor:
         """The model's final soft-cap, or the logits as they are."""

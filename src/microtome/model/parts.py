@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from microtome.errors import AnatomyError
-from microtome.model.adapters import AdapterBank
+from microtome.model.adapters import AdapterBank, is_float
 from microtome.model.anatomy import Anatomy
 
 
@@ -106,6 +106,12 @@ class Parts:
         weight = self.bank.weight(self.block(layer, self.anatomy.o_proj), adapter)
         weight = weight if self.anatomy.transposed else weight.T
         return weight.reshape(self.sizes["head"], self.d_head, self.d_model)
+
+    @property
+    def has_float_heads(self) -> bool:
+        """Whether every output projection can be split into heads exactly."""
+        paths = (self.block(layer, self.anatomy.o_proj) for layer in range(self.sizes["layer"]))
+        return all(is_float(module) for module in paths)
 
     def b_o(self, layer: int) -> Float[Tensor, " d_model"] | None:
         return self.bank.bias(self.block(layer, self.anatomy.o_proj))

@@ -40,7 +40,7 @@ class Run:
             for i, axis in zip(site.index, AXES[site.kind], strict=True)
             if isinstance(i, Span)
         ]
-        stacked = torch.stack(singles)
+        stacked = torch.stack([single.to(singles[0].device) for single in singles])
         return stacked.reshape(*kept, *stacked.shape[1:])
 
     @property
