@@ -26,6 +26,7 @@ def test_every_step_is_rehearsed_on_a_stand_in(zoo, tmp_path):
         "attribution": 4,
         "patching": 2,
         "circuits": 1,
+        "comparison": 1,
     }
     assert not (tmp_path / "dilemmas").exists(), "a dry run leaves nothing in the output folder"
 

@@ -264,7 +264,7 @@ def test_findings_are_sentences_with_numbers_and_sizes(finished):
     found = json.loads((finished.path / "findings.json").read_text())
     sentences = [f for step in found["steps"] for f in step["findings"]]
     assert {step["step"] for step in found["steps"] if step["findings"]} == {
-        "behaviour", "lens", "attribution", "patching", "circuits",
+        "behaviour", "lens", "attribution", "patching", "circuits", "comparison",
     }  # fmt: skip
     assert all(f["text"].endswith(".") and f["n"] for f in sentences)
     for step in found["steps"]:

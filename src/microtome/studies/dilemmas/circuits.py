@@ -18,7 +18,9 @@ from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import shape_of, tokens_of
 from microtome.studies.dilemmas.effects import GAP_FLOOR, title
+from microtome.studies.dilemmas.evidence import groups
 from microtome.studies.dilemmas.figures.circuits import circuit_figures
+from microtome.studies.dilemmas.flips import MAX_COMPONENTS, flip_finding, flip_search
 from microtome.studies.dilemmas.models import prompts_in, rows
 from microtome.studies.dilemmas.patching import kind_of, patched_prompts
 
@@ -30,11 +32,13 @@ class Circuits(Step):
     """The smallest set of components of every pair that carries its gap."""
 
     name = "circuits"
-    version = 1
+    version = 2
     summary = "Which few components, put into the other model together, carry the difference."
-    reads = ("first", "second", "chat", "tau", "random_circuits", "seed")
+    reads = ("first", "second", "chat", "max_rows", "tau", "random_circuits", "seed")
 
     def units(self, study: Configuration) -> list[Unit]:
+        if not study.circuits:
+            return []
         scenarios = list(patched_prompts(study).values())
         searched = [prompts[0] for prompts in scenarios]
         others = [prompt for prompts in scenarios for prompt in prompts[1:]]
@@ -55,9 +59,9 @@ class Circuits(Step):
         """A guess, as nobody knows how many sets the search will try before it has run."""
         shape = shape_of(study)
         nodes = shape.layers * (shape.heads + 1)
-        sets = _SETS_PER_NODE * nodes + study.random_circuits
+        sets = _SETS_PER_NODE * nodes + study.random_circuits + nodes + MAX_COMPONENTS
         texts = [prompts[0].prompt for prompts in patched_prompts(study).values()]
-        pairs = len(study.parsed_pairs())
+        pairs = len(study.parsed_pairs()) if study.circuits else 0
         tokens = pairs * sets * sum(map(tokens_of, texts))
         n_rows = pairs * sets * len(texts)
         return Cost(n_rows, tokens, 20_000 * pairs, shape.passes(tokens, readouts=n_rows))
@@ -69,8 +73,9 @@ class Circuits(Step):
         gap = exchange.gap(prompts)
         place = {"source": source, "target": target, "pair": title(source, target)}
         summary = {**place, "mean_gap": gap, "n_prompts": len(prompts), **_NOTHING}
+        flips, audits = flip_search(warm[source], warm[target], prompts, study, place)
         if abs(gap) < GAP_FLOOR:
-            return Product({"circuits_summary": [summary]})
+            return Product({"circuits_summary": [summary], "circuits_greedy": flips}, audits=audits)
         circuit = exchange.smallest(prompts)
         summary |= _summary(circuit)
         others = prompts_in(Unit(unit.name, {"prompts": unit.inputs["held_out"]}))
@@ -78,15 +83,24 @@ class Circuits(Step):
             summary["held_out"] = exchange.faithfulness(others, circuit.members)
             summary["n_held_out"] = len(others)
         return Product(
-            {"circuits_summary": [summary], "circuits": _members(circuit, place)},
-            audits=circuit.audit,
+            {
+                "circuits_summary": [summary],
+                "circuits": _members(circuit, place),
+                "circuits_greedy": flips,
+            },
+            audits=[*circuit.audit, *audits],
         )
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "circuits_summary" not in tables:
-            return Conclusion()
+            return Conclusion(
+                [Finding("No circuit was searched: circuits are off, or no pair is named.")]
+            )
         lines = tables["circuits_summary"].to_dict("records")
-        return Conclusion([_finding({**line}, study) for line in lines])
+        flips = tables["circuits_greedy"]
+        findings = [_finding({**line}, study) for line in lines]
+        findings += [flip_finding(rows) for _, rows in groups(flips, "pair")]
+        return Conclusion(findings)
 
     def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
         return circuit_figures(tables) if "circuits" in tables else ()

@@ -50,6 +50,8 @@ class Configuration(Study, ABC):
     """The answer that defects."""
     metric: Literal["logit_diff", "probability", "kl"] = "logit_diff"
     """What patching measures besides Δ: logit difference, P(second), or KL from the receiver."""
+    circuits: bool = True
+    """Search circuits; without them patching is all that is done between pairs."""
     tau: Share = 0.9
     """Share of the gap between two models that a circuit has to carry."""
     random_circuits: Count = 40

@@ -1,9 +1,9 @@
 """The dilemmas study: one model and its fine-tunes in the iterated prisoner's dilemma.
 
 What each model chooses (`behaviour`), at which layer (`lens`), written by whom (`attribution`),
-what a component swapped between fine-tunes changes (`patching`), and which few of them carry the
-difference together (`circuits`). Every Δ is logit(defect) − logit(cooperate) where the two answers
-part; positive means defection.
+what a component swapped between fine-tunes changes (`patching`), which few of them carry the
+difference together (`circuits`), and what that answers (`comparison`). Every Δ is
+logit(defect) − logit(cooperate) where the two answers part; positive means defection.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from microtome.lab.study import Step
 from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.behaviour import Behaviour
 from microtome.studies.dilemmas.circuits import Circuits
+from microtome.studies.dilemmas.comparison import Comparison
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import speed_of
 from microtome.studies.dilemmas.lens import Lens
@@ -28,7 +29,7 @@ class Dilemmas(Configuration):
     """What a model and its fine-tunes do in the iterated prisoner's dilemma, and how."""
 
     def chain(self) -> tuple[Step, ...]:
-        return (Behaviour(), Lens(), Attribution(), Patching(), Circuits())
+        return (Behaviour(), Lens(), Attribution(), Patching(), Circuits(), Comparison())
 
     def provenance(self) -> dict[str, Any]:
         return sources_of(self)

@@ -1,0 +1,134 @@
+"""What the comparison says, on models whose only difference is known, and against other means."""
+
+import json
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from microtome.lab.run import run
+from microtome.lab.terminal import Terminal
+from microtome.studies.dilemmas.overlap import chance_overlap, overlaps
+from microtome.studies.dilemmas.suppression import agreement
+
+pytestmark = pytest.mark.medium
+BOTH = ("MLP1:base", "base:MLP1")
+
+
+@pytest.fixture(scope="module")
+def compared(zoo, tmp_path_factory):
+    """MLP1 and base, which differ in the second layer's MLP alone, patched both ways."""
+    study = zoo.study(
+        models=("base", "MLP1"), pairs=BOTH, output_dir=tmp_path_factory.mktemp("runs"),
+        steps=("comparison",),
+    )  # fmt: skip
+    return run(study, terminal=Terminal())
+
+
+def _table(record, name):
+    return pd.read_parquet(record.path / "tables" / f"{name}.parquet")
+
+
+def _findings(record):
+    found = json.loads((record.path / "findings.json").read_text())
+    (own,) = [step for step in found["steps"] if step["step"] == "comparison"]
+    return own["findings"]
+
+
+def test_the_weights_of_the_one_trained_mlp_carry_everything(compared):
+    rows = _table(compared, "comparison_targets").set_index("component")
+    assert rows["rank"].idxmin() == "L1_MLP"
+    assert rows.loc["L1_MLP", "alone"] == pytest.approx(1, abs=1e-3)
+    assert rows.loc["L1_MLP", "without"] == pytest.approx(1, abs=1e-3)
+    others = rows.drop(index="L1_MLP")[["alone", "without"]]
+    assert others.abs().to_numpy().max() < 1e-4
+
+
+def test_only_what_lies_above_the_trained_mlp_can_distinguish(compared):
+    rows = _table(compared, "comparison_both_ways").set_index("component")
+    assert {"L1_MLP"} <= set(rows.index[rows["two_way"].abs() > 0.05])
+    below = [c for c in rows.index if c.startswith(("L0", "L1H"))]
+    assert rows.loc[below, "two_way"].abs().max() < 1e-5
+    assert not rows.loc[below, "distinguishes"].any()
+    summary = _table(compared, "patching_summary").set_index(["source", "component"])
+    expected = summary["mean_delta_change"]
+    ways = (expected["MLP1"] - expected["base"]).loc[rows.index] / 2
+    assert rows["two_way"].tolist() == pytest.approx(
+        (ways * np.where(rows["first"] == "MLP1", 1, -1)).tolist(), abs=1e-6
+    )
+
+
+def test_suppressed_parts_are_those_whose_writing_for_defection_falls(compared):
+    rows = _table(compared, "comparison_suppressed")
+    means = _table(compared, "attribution_full").groupby(["model", "component"])["contribution"]
+    across = _table(compared, "cross_experiment_summary")
+    leaning = across[across["mean_gap"] > 0.1]
+    assert set(rows["pair"]) == set(leaning["pair"])
+    assert len(rows), "one of the two leans more to defection"
+    for row in rows.itertuples():
+        own, their = (means.mean()[m][row.component] for m in (row.source, row.target))
+        assert row.suppressed == (own > 0 and their < own)
+
+
+def test_the_design_of_two_scenarios_is_said_to_show_nothing(compared):
+    texts = [f["text"] for f in _findings(compared)]
+    assert any("as it reaches p = 0.5" in text for text in texts)
+    assert not _table(compared, "comparison_suppressed")["claimed"].any()
+
+
+def test_findings_can_be_compared_between_runs(compared):
+    found = _findings(compared)
+    assert len({(f["about"], f["unit"]) for f in found}) == len(found)
+    assert all(f["n"] for f in found)
+
+
+def test_figures_are_drawn(compared):
+    names = {path.stem for path in (compared.path / "figures").glob("*.png")}
+    assert "fine_tuning_targets" in names
+
+
+def test_chance_overlap_is_that_of_all_circuits_drawn():
+    """Two heads and one MLP of three and two, against every circuit of one head and one MLP."""
+    heads, mlps = ["L0H0", "L0H1", "L1H0"], ["L0_MLP", "L1_MLP"]
+    own = {"L0H0", "L0H1", "L0_MLP"}
+    counts = [len(own & {h, m}) for h in heads for m in mlps]
+    expected = [counts.count(k) / len(counts) for k in range(3)]
+    p = chance_overlap({"head": 2, "mlp": 1}, {"head": 1, "mlp": 1}, {"head": 3, "mlp": 2})
+    assert p == pytest.approx(expected)
+
+
+def test_equal_circuits_overlap_more_than_chance_and_disjoint_ones_less():
+    heads = [f"L{layer}H{head}" for layer in range(5) for head in range(4)]
+    sets = {("A", "B"): heads[:8], ("B", "A"): heads[:8], ("A", "C"): heads[8:16]}
+    lines = [
+        {"source": s, "target": t, "component": c} for (s, t), names in sets.items() for c in names
+    ]
+    equal, disjoint, _ = overlaps(pd.DataFrame(lines), {"head": 20, "mlp": 5})
+    assert (equal["relation"], equal["jaccard"]) == ("both ways", 1.0)
+    assert equal["p_as_many"] < 1e-4 < 0.99 < equal["p_as_few"]
+    assert (disjoint["relation"], disjoint["jaccard"]) == ("one source", 0.0)
+    assert disjoint["p_as_few"] < 0.01 < 0.99 < disjoint["p_as_many"]
+    by_hand = [len(set(a) & set(b)) for a, b in combinations(sets.values(), 2)]
+    assert by_hand[:2] == [equal["shared"], disjoint["shared"]]
+
+
+def test_agreement_is_small_only_where_the_suppressed_carry_the_effect(zoo):
+    study = zoo.study()
+    effects = np.r_[np.full(5, 3.0), np.linspace(-0.5, 0.5, 25)]
+    part = pd.DataFrame({"kind": "head", "mean_delta_change": effects})
+    true = part.assign(suppressed=np.arange(30) < 5)
+    shuffled = part.assign(suppressed=np.arange(30) >= 25)
+    assert agreement(true, study) < 0.02
+    assert agreement(shuffled, study) > 0.2
+
+
+def test_without_circuits_the_overlap_is_left_out_with_a_sentence(zoo, tmp_path):
+    study = zoo.study(
+        models=("base", "MLP1"), pairs=BOTH, scenarios=("CC_continue",), circuits=False,
+        steps=("comparison",), output_dir=tmp_path,
+    )  # fmt: skip
+    record = run(study, terminal=Terminal())
+    assert any("overlap of circuits is left out" in f["text"] for f in _findings(record))
+    assert not (record.path / "tables" / "comparison_overlap.parquet").exists()
+    assert (record.path / "tables" / "comparison_both_ways.parquet").exists()
