@@ -75,6 +75,8 @@ def _show_rehearsal(rehearsal: Rehearsal) -> None:
         table.add_row(name, f"{units:,}", f"{cost.forwards:,}", f"{cost.tokens:,}", disk, time)
     wide().print(table)
     print(_total(rehearsal))
+    if rehearsal.memory:
+        print(f"Predicted memory {rehearsal.memory / 2**30:.2g} GiB for weights and batches.")
     print("DRY RUN: two units of each step on a stand-in model; its numbers mean nothing.")
     print(f"Its report: {rehearsal.record.folder.report}")
 

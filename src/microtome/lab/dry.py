@@ -24,7 +24,7 @@ class Rehearsal:
     """The marked run of two units per step, and the predicted cost of each step in full.
 
     `seconds` is a prediction per step from `speed` (FLOP/s) and the rehearsal; reading the weights
-    of the real model is not in it.
+    of the real model is not in it. `memory` is bytes for models and the largest batch.
     """
 
     record: Record
@@ -32,6 +32,7 @@ class Rehearsal:
     units: dict[str, int]
     seconds: dict[str, float]
     speed: float
+    memory: int = 0
 
 
 def rehearse(
@@ -48,7 +49,7 @@ def rehearse(
     stand_in = study.dry().model_copy(update={"output_dir": home, "steps": study.steps})
     record = run(stand_in, command=command, terminal=terminal, dry_run=True)
     seconds = {s.name: _seconds(s, costs[s.name], stand_in, record, speed) for s in steps}
-    return Rehearsal(record, costs, units, seconds, speed)
+    return Rehearsal(record, costs, units, seconds, speed, study.memory())
 
 
 def _seconds(step: Step, cost: Cost, stand_in: Study, record: Record, speed: float) -> float:

@@ -143,6 +143,10 @@ class Study(BaseModel):
         """
         return math.inf
 
+    def memory(self) -> int:
+        """Bytes that the models and the largest batch take, predicted; 0 where nobody knows."""
+        return 0
+
     @abc.abstractmethod
     def dry(self) -> "Study":
         """The same study on a tiny stand-in of the same architecture and tokenizer."""

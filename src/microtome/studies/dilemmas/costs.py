@@ -34,6 +34,20 @@ def speed_of(study: Configuration) -> float:
     )
 
 
+def memory_of(study: Configuration) -> int:
+    """Bytes for the base model, the adapters and a batch as the study makes them."""
+    from microtome.model.memory import predicted_bytes
+    from microtome.model.source import adapter_source, model_source
+    from microtome.studies.dilemmas.models import adapter_of
+
+    base = model_source(study.model, weights=False)
+    longest = max(tokens_of(p.prompt) for prompts in prompts_of(study).values() for p in prompts)
+    folders = [adapter_source(adapter_of(study, n), base).path for n in study.adapter_names()]
+    return predicted_bytes(
+        study.model, dtype=study.dtype, rows=study.max_rows, tokens=longest, adapters=folders
+    )
+
+
 def replayed_share(layers: int) -> float:
     """Part of a whole pass that a replay takes, mean over patches in every layer.
 

@@ -14,7 +14,7 @@ from microtome.studies.dilemmas.behaviour import Behaviour
 from microtome.studies.dilemmas.circuits import Circuits
 from microtome.studies.dilemmas.comparison import Comparison
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.costs import speed_of
+from microtome.studies.dilemmas.costs import memory_of, speed_of
 from microtome.studies.dilemmas.lens import Lens
 from microtome.studies.dilemmas.models import load_models
 from microtome.studies.dilemmas.patching import Patching
@@ -39,6 +39,9 @@ class Dilemmas(Configuration):
 
     def speed(self) -> float:
         return speed_of(self)
+
+    def memory(self) -> int:
+        return memory_of(self)
 
     def dry(self) -> "Dilemmas":
         return self.model_copy(update=stand_in(self))
