@@ -16,7 +16,8 @@ def blocks(kind: str, page: str = PAGE) -> list[str]:
 
 
 @pytest.mark.medium
-def test_python_blocks_run():
+def test_python_blocks_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
     exec(compile("\n".join(blocks("python")), "coming-from.md", "exec"), namespace)  # noqa: S102
     assert len(namespace["trajectory"]) == namespace["source"].n_layers
@@ -25,6 +26,10 @@ def test_python_blocks_run():
         "cooperate_layers", "defect_layers", "flip_layers",
     }  # fmt: skip
     assert len(namespace["one"].nodes) == 1
+    cut, ranked = namespace["cut"], namespace["ranked"]
+    assert 0 < len(cut) <= 10
+    assert cut == tuple(name for name, _ in ranked[: len(cut)])
+    assert not list(namespace["record"].path.glob("tables/circuits*"))
 
 
 @pytest.mark.medium

@@ -1,4 +1,4 @@
-"""The four steps on a tiny random Gemma-2 agree with each other and with transformers.
+"""The steps on a tiny random Gemma-2 agree with each other and with transformers.
 
 What one step says is checked against another that gets there by other means, and against plain
 Hugging Face forward passes.

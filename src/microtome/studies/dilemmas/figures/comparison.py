@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 8
-_WRITTEN, _SWAPPED = "#0072B2", "#D55E00"
+_WRITTEN, _SWAPPED = "#56B4E9", "#882255"
+"""Colours that are no model's."""
 
 
 def comparison_figures(study: Configuration, tables: Tables) -> list[Figure]:
@@ -65,16 +66,16 @@ def _targets(rows: "pd.DataFrame") -> Heatmap:
     components = sorted(set(rows["component"]), key=_order)
     models = list(dict.fromkeys(rows["label"]))
     cells = rows.set_index(["label", "component"])
-    columns = [(model, share) for model in models for share in ("alone", "without")]
+    columns = [(model, share) for share in ("without", "alone") for model in models]
     values = np.array(
         [[float(cells.loc[(m, c), share]) for m, share in columns] for c in components]
     )
     return Heatmap(
         "fine_tuning_targets",
         "Which trained weights carry the difference to Base",
-        "Alone: the share of the gap to Base that the adapter of this attention or MLP carries by "
-        "itself. Without: the share that is lost when it alone is taken out of the fine-tune. "
-        "Neither adds up over components.",
+        "Without: the share of the gap to Base that is lost when the adapter of this attention or "
+        "MLP is taken out of the fine-tune. Alone: the share that it carries by itself. Neither "
+        "adds up over components.",
         values,
         components,
         [f"{model}, {share}" for model, share in columns],
