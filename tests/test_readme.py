@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-COMMANDS = ["", "run", "run dilemmas", "list", "show", "compare", "report", "verify", "check", "demo"]
+COMMANDS = [
+    "",
+    "run",
+    "run dilemmas",
+    "list",
+    "show",
+    "compare",
+    "report",
+    "verify",
+    "check",
+    "demo",
+]
 
 
 def blocks(kind: str) -> list[str]:
