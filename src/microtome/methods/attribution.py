@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from microtome.audit import Audit
-from microtome.methods.readout import delta_of_resid, secant
+from microtome.methods.readout import delta_of_logits, delta_of_resid, secant
 from microtome.methods.result import Result
 from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
@@ -112,6 +112,7 @@ def attribute(
     """
     direction.require("unembedding", "attribute")
     run = text if isinstance(text, Run) else model.run(text, read=SITES, logits="last")
+    model = run.model
     final = run.last(resid_post[-1])
     norm = model.parts.final_norm
     scale = norm.scale(final).double()
@@ -142,11 +143,16 @@ def attribute(
     capped = units == "logits"
     kappa = secant(model, final, direction) if capped else torch.ones_like(delta)
     bound = 1e-5 if final.dtype == torch.float32 else 3e-2
-    audits = (
+    audits = [
         Audit("completeness: Σ parts = Δ", float(((total - delta).abs() / mass).max()), bound),
         Audit("completeness per layer: heads + bias = attention", float(per_layer), bound),
         Audit("rounding share of Σ|parts|", float((rounding.abs() / mass).max()), bound),
-    )
+    ]
+    if direction.tokens:
+        own = delta_of_logits(run.final_logits, direction).to(final.device)
+        read_out = delta_of_resid(model, final, direction, capped=True)
+        gap = (read_out - own).abs().max() / run.final_logits.abs().max().clamp(min=1.0)
+        audits.append(Audit("Δ that is split = the model's own", float(gap), bound))
     return Attribution(
         heads=(heads * kappa).permute(2, 0, 1),
         mlps=(mlps * kappa).T,
@@ -157,7 +163,7 @@ def attribute(
         delta=delta * kappa,
         kappa=kappa,
         direction=direction,
-        audit=audits,
+        audit=tuple(audits),
     )
 
 

@@ -4,7 +4,6 @@ W = W_0 + s·B A. Unmerged, the base weights keep their bits and switching costs
 bf16 a fine-tune is off by 0.3 of 9 logits, so a merge is made in fp32 and only then cast.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from microtome.errors import AdapterError, SiteError
 from microtome.model.quiet import quietly
+from microtome.model.source import folder_digest
 
 KEPT_WEIGHTS = 4
 
@@ -26,31 +26,47 @@ class AdapterBank:
         self.hf = hf
         self._peft: Any = None
         self._active: str | None = None
-        self._weights: dict[tuple[nn.Module, str | None], Tensor] = {}
+        self._weights: dict[tuple[nn.Module, str | None, tuple[Any, ...]], Tensor] = {}
 
     @quietly()
     def attach(self, folder: Path) -> str:
-        """Attach the adapter in a folder (once); returns the key to switch it on with."""
-        key = "a" + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+        """Attach the adapter in a folder (once per content); returns the key to switch it on with.
+
+        An adapter that does not fit is taken off again, and the model is as it was before.
+        """
+        config = _plain_lora(folder)
+        key = f"a{folder_digest(folder)[:12]}"
         if self._peft is not None and key in self._peft.peft_config:
             return key
-        _demand_lora(folder)
+        before = self._active
         try:
             if self._peft is None:
-                self._peft = PeftModel.from_pretrained(self.hf, str(folder), adapter_name=key)
-                self._peft.requires_grad_(False)
-                self._active = key
-            else:
-                self._peft.load_adapter(str(folder), adapter_name=key)
-        except (ValueError, RuntimeError, KeyError, SafetensorError) as error:
-            reason = str(error).strip().splitlines()[0]
+                self._peft = PeftModel(self.hf, config, adapter_name=key)
+            self._peft.load_adapter(str(folder), adapter_name=key)
+            self._demand_complete(folder, key)
+        except (ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+            self._detach(key, before)
             raise AdapterError(
-                f"The adapter in {folder} does not fit the base model: {reason} "
+                f"The adapter in {folder} does not fit the base model: {_first_line(error)} "
                 f"Use an adapter trained on this architecture."
             ) from error
-        self._peft.eval()
-        self._demand_complete(folder, key)
+        except AdapterError:
+            self._detach(key, before)
+            raise
+        self._force(before)
         return key
+
+    def _detach(self, key: str, before: str | None) -> None:
+        if self._peft is not None and key in self._peft.peft_config:
+            self._peft.delete_adapter(key)
+            self._force(before)
+
+    def _force(self, key: str | None) -> None:
+        """Switch to a key whatever is on now."""
+        self._active = "unknown"
+        self.activate(key)
+        self._peft.eval()
+        self._peft.requires_grad_(False)
 
     def activate(self, key: str | None) -> None:
         """Switch to an attached adapter, or to the bare base model (None)."""
@@ -69,7 +85,8 @@ class AdapterBank:
 
         The last few are kept: the heads of a layer ask for the same one in turn.
         """
-        known = (module, key)
+        versions = tuple((p.data_ptr(), p._version) for p in module.parameters())
+        known = (module, key, versions)
         if known not in self._weights:
             while len(self._weights) >= KEPT_WEIGHTS:
                 self._weights.pop(next(iter(self._weights)))
@@ -92,6 +109,14 @@ class AdapterBank:
         with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
             stored = sum(".lora_A." in name for name in file.keys())  # noqa: SIM118
         placed = sum(key in getattr(module, "lora_A", {}) for module in self.hf.modules())
+        ends = (self.hf.get_input_embeddings(), self.hf.get_output_embeddings())
+        if any(
+            key in {*getattr(m, "lora_A", {}), *getattr(m, "lora_embedding_A", {})} for m in ends
+        ):
+            raise AdapterError(
+                f"The adapter in {folder} changes the embedding or the unembedding; directions "
+                f"would differ between models. Use one on attention and MLP projections."
+            )
         if stored != placed or stored == 0:
             raise AdapterError(
                 f"The adapter in {folder} does not fit the base model: it holds {stored} LoRA "
@@ -117,20 +142,52 @@ def merged(hf: Any, folder: Path, dtype: torch.dtype) -> Any:
     return bank._peft.merge_and_unload().to(dtype).eval()
 
 
-def _demand_lora(folder: Path) -> None:
+def _plain_lora(folder: Path) -> Any:
+    """The configuration of a LoRA that is a delta of projections and nothing else."""
     if not (folder / "adapter_config.json").is_file():
         raise AdapterError(
             f"No adapter in {folder}: adapter_config.json is missing. "
             f"Give a folder that PEFT saved."
         )
-    config: Any = PeftConfig.from_pretrained(str(folder))
-    if config.peft_type != "LORA" or config.bias != "none" or config.use_dora:
+    try:
+        config: Any = PeftConfig.from_pretrained(str(folder))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AdapterError(
-            f"The adapter in {folder} is not a plain LoRA (type {config.peft_type}); per-head "
-            f"decompositions would not be exact. Use LoRA with bias='none' and without DoRA."
+            f"The adapter_config.json in {folder} cannot be read: {_first_line(error)}"
+        ) from error
+    if found := [what for what, is_so in _beyond_lora(config).items() if is_so]:
+        raise AdapterError(
+            f"The adapter in {folder} is not a plain LoRA ({', '.join(found)}); per-head "
+            f"decompositions would not be exact. Use LoRA on projections, without these."
         )
     if not (folder / "adapter_model.safetensors").is_file():
         raise AdapterError(
             f"No adapter_model.safetensors in {folder}; pickled weights are not read. "
             f"Save the adapter again with safe_serialization=True."
         )
+    return config
+
+
+def _beyond_lora(config: Any) -> dict[str, bool]:
+    """What changes more of a model than W + s·B A, and whether this adapter has it."""
+    plain = config.peft_type == "LORA"
+
+    def has(name: str) -> bool:
+        return bool(getattr(config, name, None))
+
+    return {
+        f"type {config.peft_type}": not plain,
+        "bias": plain and config.bias != "none",
+        "DoRA": has("use_dora"),
+        "lora_bias": has("lora_bias"),
+        "modules_to_save": has("modules_to_save"),
+        "trainable_token_indices": has("trainable_token_indices"),
+        f"init_lora_weights={getattr(config, 'init_lora_weights', True)!r}": (
+            plain and config.init_lora_weights not in (True, False, None, "gaussian")
+        ),
+    }
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

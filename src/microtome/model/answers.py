@@ -56,6 +56,11 @@ def joint_answers(
             f"{prompt[-40:]!r}; give two answers that part at some token."
         )
     n_prompt = next((i for i, (a, b) in enumerate(zip(own, one, strict=False)) if a != b), len(own))
+    if min(n_prompt, common) == 0:
+        raise AnswerError(
+            f"The prompt {prompt!r} merges with its answers into one token and nothing stands "
+            f"before it; give a longer prompt."
+        )
     return Answers(tuple(one[:common]), min(n_prompt, common), one[common], two[common])
 
 

@@ -108,11 +108,13 @@ class Project(Edit):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.direction.require("residual", "Project")
+        if not float(self.direction.vector.norm()) > 0:
+            raise InputError(f"The direction {self.direction.label!r} is zero; nothing to remove.")
 
     def apply(self, x: Tensor) -> Tensor:
-        unit = _fitting(self.direction.vector, x, self.site)
+        unit = _fitting(self.direction.vector.float(), x.float(), self.site)
         unit = unit / unit.norm()
-        return x - (x @ unit)[..., None] * unit
+        return x.float() - (x.float() @ unit)[..., None] * unit
 
 
 def _fitting(value: Tensor, x: Tensor, site: Site) -> Tensor:
@@ -131,4 +133,11 @@ def _fitting(value: Tensor, x: Tensor, site: Site) -> Tensor:
 def _picked(value: Tensor, site: Site, index: tuple[int, ...]) -> Tensor:
     """The part of a value with leading site axes (as reading gives them) for one single site."""
     spans = sum(isinstance(i, Span) for i in site.index)
-    return value[index] if spans and value.ndim > 3 else value
+    if value.ndim <= 3:
+        return value
+    if value.ndim != 3 + spans:
+        raise InputError(
+            f"The value for {site} has {value.ndim} axes; give up to three (batch, pos, d), or "
+            f"{3 + spans} as reading the site gives them."
+        )
+    return value[index]

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from microtome.errors import InputError
 from microtome.model.edit import Edit
 from microtome.model.tokens import Tokens
 
@@ -35,9 +36,15 @@ class Extent:
 
 def extent_of(edit: Edit, tokens: Tokens) -> tuple[Extent, Edit]:
     """The extent of an edit, and the edit with its value narrowed to the touched rows."""
-    where = tokens.select(edit.positions, edit.rows)[..., None]
+    where = tokens.select(edit.positions, None)[..., None]
     if edit.rows is None:
         return Extent(None, where), edit
+    count = len(tokens.ids)
+    if not edit.rows or not all(0 <= row < count for row in edit.rows):
+        raise InputError(
+            f"rows={edit.rows} at {edit.site} does not name rows of a batch of {count}; "
+            f"use 0 to {count - 1}."
+        )
     rows = torch.tensor(edit.rows, device=where.device)
     changes: dict[str, Any] = {
         name: value[rows.to(value.device)]

@@ -10,14 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from microtome.errors import NumericsError, PromptError
+from microtome.errors import AdapterError, InputError, NumericsError, PromptError
 from microtome.model.answers import Answers, joint_answers, single_token
 from microtome.model.direction import Direction
 from microtome.model.edit import Edit
 from microtome.model.parts import Parts
 from microtome.model.ports import Ports
 from microtome.model.run import Run
-from microtome.model.site import Site
+from microtome.model.site import Site, parse_site
 from microtome.model.source import Source, adapter_source
 from microtome.model.tokens import Tokens, encode, stack
 
@@ -66,6 +66,11 @@ class Model:
 
     def with_adapter(self, adapter: str | Path | None) -> "Model":
         """The same base weights with another adapter (a specimen's name, a folder, or None)."""
+        if self.adapter_source is not None and self.adapter is None:
+            raise AdapterError(
+                f"{self.name} was merged, so its adapter cannot be exchanged; load the base "
+                f"without merge=True to switch adapters."
+            )
         if adapter is None:
             return replace(self, adapter=None, adapter_source=None)
         source = adapter_source(adapter, self.source)
@@ -74,16 +79,20 @@ class Model:
     def tokenize(self, text: Text, *, chat: bool = False) -> Tokens:
         """A padded batch; PromptError for an empty prompt or one over the context."""
         if isinstance(text, Tokens):
+            self._demand_room(0, int(text.lengths.max()))
             return text.to(self.device)
         texts: list[Any] = [text] if isinstance(text, str) else list(text)
         if not texts:
             raise PromptError("No prompt was given; give at least one.")
+        if isinstance(texts[0], int):
+            raise PromptError("Token ids go in as a list of prompts: write [[1, 2, 3]].")
         rows = [
             encode(self.tokenizer, t, chat=chat) if isinstance(t, str) else [int(i) for i in t]
             for t in texts
         ]
         for row, ids in enumerate(rows):
-            self._demand_room(row, ids)
+            self._demand_room(row, len(ids))
+            self._demand_known(row, ids)
         pad = self.tokenizer.pad_token_id
         return stack(rows, 0 if pad is None else pad, self.padding == "left").to(self.device)
 
@@ -91,7 +100,7 @@ class Model:
         self,
         text: Text,
         *,
-        read: Site | Iterable[Site] = (),
+        read: Site | str | Iterable[Site | str] = (),
         write: Edit | Iterable[Edit] = (),
         grad: Metric | None = None,
         logits: str = "all",
@@ -103,7 +112,10 @@ class Model:
         logits (attn_pattern aside: it needs eager attention).
         """
         tokens = self.tokenize(text, chat=chat)
-        sites = [read] if isinstance(read, Site) else list(read)
+        if logits not in ("all", "last"):
+            raise InputError(f"logits={logits!r} is not known; use 'all' or 'last'.")
+        asked = [read] if isinstance(read, Site | str) else list(read)
+        sites = [parse_site(site) if isinstance(site, str) else site for site in asked]
         edits = [write] if isinstance(write, Edit) else list(write)
         ports = Ports(self.parts, tokens, self.adapter, keep_graph=grad is not None)
         ports.write(edits)
@@ -117,7 +129,10 @@ class Model:
                 out = self._forward(tokens, logits)
             run = Run(self, tokens, out, ports.caught, ports.deltas, bool(edits))
             if grad is not None:
-                grad(run).sum().backward()
+                metric = grad(run).sum()
+                if not metric.requires_grad:
+                    raise InputError("grad= gave a constant: return a value made of run.logits.")
+                metric.backward()
         return run
 
     def unembed(self, resid: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch vocab"]:
@@ -171,11 +186,19 @@ class Model:
         finally:
             self.parts.hf.set_attn_implementation(before)
 
-    def _demand_room(self, row: int, ids: list[int]) -> None:
-        room = getattr(self.parts.config, "max_position_embeddings", None)
-        if room is not None and len(ids) > room:
+    def _demand_known(self, row: int, ids: list[int]) -> None:
+        size = int(self.parts.config.vocab_size)
+        if ids and not (min(ids) >= 0 and max(ids) < size):
             raise PromptError(
-                f"Prompt {row + 1} has {len(ids)} tokens and {self.source.name} takes {room}; "
+                f"Prompt {row + 1} holds a token id outside the vocabulary of {size}; "
+                f"encode it with this model's tokenizer."
+            )
+
+    def _demand_room(self, row: int, length: int) -> None:
+        room = getattr(self.parts.config, "max_position_embeddings", None)
+        if room is not None and length > room:
+            raise PromptError(
+                f"Prompt {row + 1} has {length} tokens and {self.source.name} takes {room}; "
                 f"shorten it."
             )
 

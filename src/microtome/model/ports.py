@@ -54,11 +54,14 @@ class Ports:
             self._catch(kind, layer)
 
     def write(self, edits: Iterable[Edit]) -> None:
-        """Place these edits, in order."""
+        """Place these edits: those of a layer in the order of its computation."""
+        found: list[tuple[Edit, Site]] = []
         for edit in edits:
             self._demand(edit.site)
-            for single, place in edit.site.places(self.parts.sizes):
-                self._place(edit.at(single, place), single)
+            places = edit.site.places(self.parts.sizes)
+            found += [(edit.at(single, place), single) for single, place in places]
+        for edit, single in sorted(found, key=lambda item: _rank(item[0])):
+            self._place(edit, single)
 
     def _demand(self, site: Site) -> None:
         anatomy = self.parts.anatomy
@@ -142,11 +145,13 @@ class Ports:
 
     def _donated(self, edit: Replace, site: Site) -> Replace:
         donor: Any = edit.value
-        if donor.tokens.ids.shape[1] != self.tokens.ids.shape[1]:
+        theirs, own = donor.tokens.mask, self.tokens.mask
+        same = theirs.shape[1] == own.shape[1] and len(theirs) in (1, len(own))
+        if not same or not bool((theirs.to(own.device) == own).all()):
             raise InputError(
-                f"The donor run has {donor.tokens.ids.shape[1]} tokens and this one "
-                f"{self.tokens.ids.shape[1]}; patching goes position by position, so give prompts "
-                f"of equal length."
+                f"The donor run has {donor.tokens.lengths.tolist()} tokens and this one "
+                f"{self.tokens.lengths.tolist()} (or other padding); patching goes position by "
+                f"position, so give prompts of equal length."
             )
         raw = site.kind == "head_out" and not edit.frozen
         value = donor.head_write(site) if raw else donor[site]
@@ -174,8 +179,8 @@ class Ports:
         self._tap("resid_pre", layer, lambda x: self.scratch.__setitem__(key, x))
 
         def tap(attn_out: Tensor) -> Tensor:
-            mid = self.scratch[key] + attn_out
-            return attn_out + (extent.change(mid, edit.apply) - mid)
+            pre = extent.part(self.scratch[key]).float()
+            return extent.change(attn_out, lambda part: edit.apply(pre + part.float()) - pre)
 
         self._tap("attn_out", layer, tap)
 
@@ -217,6 +222,17 @@ class Ports:
             self._tap("attn_out", layer, lambda a: change(a, self.scratch[o_key], seen))
         else:
             self._tap("o_proj_out", layer, lambda o: change(o, o, raw))
+
+
+_ORDER = (
+    *("resid_pre", "q", "k", "v", "head_z", "head_out", "attn_out", "resid_mid"),
+    *("mlp_in", "mlp_act", "mlp_out", "resid_post"),
+)
+
+
+def _rank(edit: Edit) -> tuple[int, bool]:
+    """Where an edit stands in a layer's computation; a frozen head edit after the others."""
+    return _ORDER.index(edit.site.kind), edit.frozen
 
 
 def _pattern(output: Any) -> Tensor:

@@ -21,7 +21,7 @@ from microtome.model.edit import Edit
 from microtome.model.hooks import Call, recorded_calls
 from microtome.model.model import Model
 from microtome.model.ports import Ports
-from microtome.model.tokens import Tokens
+from microtome.model.tokens import Tokens, within
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def _shifted(edit: Edit, row: int, start: int, length: int) -> Edit:
     """The edit on its own row, its positions and values counted from the start of the suffix."""
     positions = edit.positions
     if positions is not None:
-        absolute = [p % length for p in positions]
+        absolute = [within(p, length) for p in positions]
         if min(absolute) < start:
             raise InputError(
                 f"{edit.site} is edited at position {min(absolute)}, before the replay's start "

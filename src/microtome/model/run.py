@@ -60,11 +60,17 @@ class Run:
         At `head_out` it is the derivative by the head's write before a post-norm, whose scale
         moves with it: the projection sums the heads, so all heads of a layer share it.
         """
+        (site,) = self._one(site)
         kind = "o_proj_out" if site.kind == "head_out" else site.kind
         caught = self._caught(kind, site.layer, site)
         if caught.grad is None:
             raise SiteError(f"No gradient at {site}: make the run with grad=metric and read=[...].")
         return self._sliced(caught.grad, site)
+
+    def _one(self, site: Site) -> list[Site]:
+        if any(isinstance(index, Span) for index in site.index):
+            raise SiteError(f"{site} names several sites; ask for one gradient at a time.")
+        return site.expand(self.model.parts.sizes)
 
     def head_write(self, site: Site) -> Float[Tensor, "batch pos d_model"]:
         """A head's write in the output projection's space, before a post-norm (fp32)."""

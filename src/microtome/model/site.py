@@ -122,6 +122,8 @@ class Site:
 def positions_of(index: Index, size: int, axis: str, site: Site) -> list[int]:
     """The integers an index names on an axis of `size`; a SiteError if out of range."""
     if isinstance(index, Span):
+        if index.step == 0:
+            raise SiteError(f"{site} steps by 0; use a step of at least 1.")
         chosen = list(range(size))[slice(index.start, index.stop, index.step)]
         if not chosen:
             raise SiteError(f"{site} names no {axis}: this model has {axis}s 0 to {size - 1}.")
@@ -187,6 +189,8 @@ def _parse_indexed(text: str, kind: str, inside: str) -> Site:
         raise SiteError(f"Unknown kind of site {kind!r} in {text!r}.{suggest(kind, AXES)}")
     items: list[int | slice] = []
     for part in inside.split(","):
+        if not re.fullmatch(r"\s*(-?\d+)?\s*(:\s*(-?\d+)?\s*){0,2}", part):
+            raise SiteError(f"The index {part.strip()!r} in {text!r} is neither number nor slice.")
         bounds = [int(b) if b.strip() else None for b in part.split(":")]
         if len(bounds) == 1 and bounds[0] is not None:
             items.append(bounds[0])

@@ -22,6 +22,15 @@ class Tokens:
     ids: Int[Tensor, "batch pos"]
     mask: Bool[Tensor, "batch pos"]
 
+    def __post_init__(self) -> None:
+        mask = self.mask.long()
+        starts = mask[:, :1].sum(-1) + (mask.diff() == 1).sum(-1)
+        if wrong := torch.nonzero(starts != 1).flatten().tolist():
+            raise PromptError(
+                f"Prompt {wrong[0] + 1} has no tokens, or padding between them; give it at least "
+                f"one, and padding at one end only."
+            )
+
     @property
     def position_ids(self) -> Int[Tensor, "batch pos"]:
         """Positions counted over real tokens; padding gets 0."""
@@ -50,7 +59,7 @@ class Tokens:
             chosen = torch.zeros_like(self.mask)
             for row, (first, length) in enumerate(zip(self.first, self.lengths, strict=True)):
                 for position in positions:
-                    chosen[row, int(first) + _within(position, int(length))] = True
+                    chosen[row, int(first) + within(position, int(length))] = True
         if rows is not None:
             kept = torch.zeros(len(self.mask), dtype=torch.bool, device=self.mask.device)
             kept[list(rows)] = True
@@ -69,7 +78,8 @@ class Tokens:
         return Tokens(self.ids.to(device), self.mask.to(device))
 
 
-def _within(position: int, length: int) -> int:
+def within(position: int, length: int) -> int:
+    """A position counted from the start of a prompt of `length` tokens; PromptError if outside."""
     if not -length <= position < length:
         raise PromptError(
             f"Position {position} was asked for in a prompt of {length} tokens; "

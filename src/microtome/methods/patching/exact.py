@@ -156,6 +156,8 @@ def patch_nodes(
     tokens = model.tokenize(text)
     run = donor_run(model, tokens, donor, singles)
     own = each(direction, len(tokens.ids))
+    if max_rows < 1:
+        raise InputError(f"max_rows is {max_rows}; at least one patch goes into a pass.")
     found = [replayed(model, tokens, run, row, nodes, max_rows) for row in range(len(tokens.ids))]
     clean, stacked = (torch.stack(logits) for logits in zip(*found, strict=True))
     before = _metric(clean[:, None], own, metric, clean)

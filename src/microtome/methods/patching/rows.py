@@ -18,7 +18,7 @@ from microtome.model.model import Model
 from microtome.model.replay import Replay, record
 from microtome.model.run import Run
 from microtome.model.site import Site, resid_post
-from microtome.model.tokens import Tokens
+from microtome.model.tokens import Tokens, within
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def first_change(
     """The first position a patch can change: 0 between models and for edited runs."""
     length = int(tokens.lengths[row])
     if positions is not None:
-        return min(p % length for p in positions)
+        return min(within(p, length) for p in positions)
     same = donor.model.parts.hf is model.parts.hf
     if not same or donor.model.adapter != model.adapter or donor.edited:
         return 0

@@ -132,6 +132,8 @@ def verify(
     first = screened or screen(model, text, donor, singles, direction, positions=positions)
     if first.nodes != tuple(site.component for site in singles):
         raise InputError("The screen is of other nodes than these; screen the same sites.")
+    if k < 0 or sample < 0:
+        raise InputError(f"k={k} and sample={sample} count nodes; give 0 or more.")
     top, rest = first.order[:k], np.array(first.order[k:], dtype=int)
     rng = np.random.default_rng(seed)
     drawn = sorted(rng.choice(rest, min(sample, len(rest)), replace=False).tolist())
