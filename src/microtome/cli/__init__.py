@@ -131,6 +131,9 @@ def _call(arguments: list[str], debug: bool) -> int:
         print(f"microtome: {_sentence(error)}", file=sys.stderr)
         return 2
     except _USAGE as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message())
+            return 2
         print(f"microtome: {' '.join(error.format_message().split())}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, typer.Abort):

@@ -86,7 +86,8 @@ def report(name: str, output_dir: Path) -> None:
         conclude(folder, manifest)
         manifest.write(folder.path)
     print(f"Report: {folder.report}")
-    print(f"All reports: {write_index(folder.path.parent.parent)}")
+    if folder.path.parent.parent.resolve() == output_dir.resolve():
+        print(f"All reports: {write_index(output_dir)}")
 
 
 def verify(name: str, repair: bool, output_dir: Path) -> None:

@@ -108,7 +108,7 @@ def of_texts(scenario: Scenario, texts: Sequence[str], first: int) -> tuple[Prom
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Number and content of every line that is not blank."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         raise PromptError(f"The prompt file {path} does not exist.") from None
     except (OSError, UnicodeDecodeError) as error:

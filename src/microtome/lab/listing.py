@@ -10,6 +10,7 @@ from microtome.lab.report import policy, template
 from microtome.lab.store import RunFolder, list_runs
 
 INDEX = "index.html"
+MARK = '<meta name="generator" content="microtome">'
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,13 @@ def _line(run: RunFolder, output_dir: Path) -> Line:
 
 
 def write_index(output_dir: Path) -> Path:
-    """Write a page that lists all runs with links to their reports; returns its path."""
+    """Write a page that lists all runs with links to their reports; returns its path.
+
+    A page of that name that is not ours is left alone: RunError.
+    """
     path = output_dir / INDEX
+    if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace")[:2000]:
+        raise RunError(f"{path} is not a page of runs; move it, or choose another --output-dir.")
     text = template("index.html.j2").render(policy=policy([]), lines=lines(output_dir))
     files.write_atomic(path, text.encode("utf-8", "backslashreplace"))
     return path

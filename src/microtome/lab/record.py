@@ -9,7 +9,7 @@ from microtome import files
 from microtome.errors import RunError, suggest
 from microtome.lab import tables
 from microtome.lab.manifest import Manifest
-from microtome.lab.store import RunFolder
+from microtome.lab.store import CONFIGURATION, RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +35,14 @@ def findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Record:
-    """A run folder, read."""
+    """A run folder, read; RunError where there is none."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+        if not (self.folder.has_manifest() or (self.path / CONFIGURATION).exists()):
+            raise RunError(f"There is no run in {self.path}; `microtome list` names the runs.")
 
     @property
     def folder(self) -> RunFolder:
@@ -60,6 +65,8 @@ class Record:
         return [{"step": s["step"], **a} for s in self._steps() for a in s["audits"]]
 
     def _steps(self) -> list[dict[str, Any]]:
+        if not (self.path / FINDINGS).exists() and self.manifest.status != "finished":
+            return []
         steps: list[dict[str, Any]] = files.read_json(self.path / FINDINGS)["steps"]
         return steps
 

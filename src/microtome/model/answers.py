@@ -52,8 +52,8 @@ def joint_answers(
     common = next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), None)
     if common is None:
         raise AnswerError(
-            f"The answers {first!r} and {second!r} do not differ after the prompt "
-            f"{prompt[-40:]!r}; give two answers that part at some token."
+            f"The answers {first!r} and {second!r} do not differ, or one begins the other, after "
+            f"the prompt ...{prompt[-40:]!r}; give two answers that part at some token."
         )
     n_prompt = next((i for i, (a, b) in enumerate(zip(own, one, strict=False)) if a != b), len(own))
     if min(n_prompt, common) == 0:

@@ -56,7 +56,7 @@ def adapter_source(name: str | Path, base: Source) -> Source:
             folder = shipped[str(name)]
             return Source(str(name), folder, None, folder_digest(folder), specimen=True)
         raise AdapterError(
-            f"No adapter {str(name)!r}: {base.name} ships others and there is no such folder."
+            f"No adapter {str(name)!r}: it is neither one of {base.name}'s nor a folder."
             f"{suggest(str(name), shipped)}"
         )
     if not folder.is_dir():

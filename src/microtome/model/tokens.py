@@ -105,7 +105,7 @@ def encode(tokenizer: Any, text: str, *, chat: bool = False) -> list[int]:
     if not text.strip():
         raise PromptError("A prompt is empty; give it at least one word.")
     if not chat:
-        return list(tokenizer(text, add_special_tokens=True)["input_ids"])
+        return list(tokenizer(text, add_special_tokens=True, verbose=False)["input_ids"])
     if not getattr(tokenizer, "chat_template", None):
         raise PromptError("chat=True was asked and this tokenizer has no chat template.")
     turn = [{"role": "user", "content": text}]

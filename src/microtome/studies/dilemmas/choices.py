@@ -48,6 +48,10 @@ def by_state(frame: "pd.DataFrame", study: Configuration) -> list[dict[str, Any]
     return found
 
 
+MUCH = 0.1
+"""P(neither) above which the two answers say little about what a model would say."""
+
+
 def findings_of(frame: "pd.DataFrame", name: str, study: Configuration) -> list[Finding]:
     label = present(frame, study)[name].label
     own = frame[frame["model"] == name]
@@ -56,9 +60,15 @@ def findings_of(frame: "pd.DataFrame", name: str, study: Configuration) -> list[
         for state, part in own.groupby("state", sort=False)
     )
     mean = mean_of(own, "p_defect", study, within=(0, 1))
+    neither = float(own["p_neither"].mean())
+    warned = (
+        f" It gives neither answer with probability {neither:.2f}: these are not its answers."
+        if neither > MUCH
+        else ""
+    )
     first = Finding(
         f"{label} defects with probability {states}; mean {mean.value:.2f} "
-        f"({said(mean, study)}).",
+        f"({said(mean, study)}).{warned}",
         mean.value, **bounds(mean), unit="P(defect)", n=mean.n, about=label,
     )  # fmt: skip
     return [first, *_conditional(own, label, study), *_against_base(frame, own, name, study)]

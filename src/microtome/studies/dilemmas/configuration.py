@@ -32,8 +32,9 @@ class Configuration(Study, ABC):
     models: tuple[str, ...] = NAMES
     """Models to compare, comma-separated: `base`, and names of adapters."""
     pairs: tuple[str, ...] = PAIRS
-    """Pairs to patch, SOURCE:TARGET, comma-separated: activations of SOURCE go into TARGET. Of the
-    default pairs, those whose models are not compared are left out."""
+    """Pairs to patch, SOURCE:TARGET, comma-separated: activations of SOURCE go into TARGET. By
+    default Strategic into Deontological and Utilitarian, and these two into each other; default
+    pairs whose models are not compared are left out."""
     scenarios: tuple[str, ...] = ()
     """Scenarios to use, comma-separated; all when empty."""
     prompts: Path | None = None

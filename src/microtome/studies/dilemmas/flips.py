@@ -55,9 +55,9 @@ def flip_finding(rows: "pd.DataFrame") -> Finding:
     differ = (last["donor_delta"] > 0) != (last["baseline_delta"] > 0)
     flipped = last[last["flipped"]]
     after = f" (median number added: {flipped['rank'].median():g})" if len(flipped) else ""
+    meaning = " This is enough to turn an answer, and no circuit." if len(flipped) else ""
     return Finding(
         f"{pair}: components added by rank flip the answer on {len(flipped)} of {len(last)} "
-        f"prompts{after}; the two models answer differently on {int(differ.sum())}. This is "
-        f"enough to turn an answer, and no circuit.",
+        f"prompts{after}; the two models answer differently on {int(differ.sum())}.{meaning}",
         float(len(flipped)), unit="prompts flipped", n=len(last), about=f"{pair}, flip search",
     )  # fmt: skip

@@ -30,6 +30,12 @@ _EXTRA = 8
 """Rows per prompt besides the patches: both models, and what the audits run."""
 
 
+NO_PAIR = (
+    "No pair was patched: of the default pairs none is between two compared models; name one, "
+    "such as --pairs base:PT2_COREDe."
+)
+
+
 class Patching(Step):
     """Every component of every pair, one at a time."""
 
@@ -71,7 +77,7 @@ class Patching(Step):
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "patching_results" not in tables:
-            return Conclusion([Finding("No pair was patched: pairs names none that is compared.")])
+            return Conclusion([Finding(NO_PAIR)])
         results = tables["patching_results"]
         summary = summarised(results, study)
         across = across_pairs(results, summary, study)

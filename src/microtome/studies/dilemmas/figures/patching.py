@@ -166,7 +166,7 @@ def _across(summary: "pd.DataFrame", study: Configuration) -> list[Figure]:
         .sort_values("normalised", key=abs, ascending=False)["component"]
         .head(_PER_PAIR)
     ]
-    shown = sorted(set(strongest), key=lambda c: [int(n) for n in re.findall(r"\d+", c)])
+    shown = sorted(set(strongest), key=lambda c: ([int(n) for n in re.findall(r"\d+", c)], c))
     values = np.array(
         [
             [_of(parts, pair).set_index("component")["normalised"].get(c, np.nan) for pair in pairs]
