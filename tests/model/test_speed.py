@@ -30,6 +30,7 @@ def test_layers_and_heads_are_the_models(checkpoint):
     assert (one.layers, one.heads) == (3, 4)
 
 
+@pytest.mark.slow
 def test_the_speed_predicts_a_pass(tmp_path):
     hf = random_model(
         "gemma2", hidden_size=256, intermediate_size=1024, num_hidden_layers=6, head_dim=64
