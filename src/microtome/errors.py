@@ -66,6 +66,12 @@ class RunError(MicrotomeError):
     """A run folder is missing, damaged or not writable."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of another library's error, or its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def suggest(asked: str, exist: Iterable[str]) -> str:
     """' Did you mean X?' for the nearest existing name, else the list of names."""
     names = sorted(exist)

@@ -3,8 +3,6 @@
 import pandas as pd
 import pytest
 
-from microtome.errors import ModelError
-from microtome.specimens import world
 from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.behaviour import Behaviour
 from microtome.studies.dilemmas.choices import by_state
@@ -17,10 +15,6 @@ LITTLE, MUCH = 0.2, 0.8
 @pytest.fixture(scope="module")
 def p_defect():
     """P(defect | state) of the shipped prompts, by model and state."""
-    try:
-        world.folder()
-    except ModelError as error:
-        pytest.skip(str(error))
     study = Dilemmas(model="specimen:world", dtype="float32")
     step, models = Behaviour(), load_models(study)
     rows = [

@@ -199,3 +199,36 @@ def test_an_answer_that_swallows_the_whole_prompt_is_refused(tmp_path):
     model = mt.load(str(tmp_path), device="cpu")
     with pytest.raises(AnswerError, match="merges"):
         model.answers("a", "bx", "by")
+
+
+def test_values_with_too_many_axes_and_empty_directions_are_refused(model):
+    from microtome import Project
+    from microtome.model.direction import Direction
+
+    with pytest.raises(InputError, match="axes"):
+        model.run(TEXT, write=Replace(head_out[0:1, 0:2], torch.zeros(2, 1, 15, 32)))
+    zero = Direction(torch.zeros(32), "residual", "nothing")
+    with pytest.raises(InputError, match="zero"):
+        Project(resid_post[0], zero)
+
+
+def test_projection_removes_the_component_in_fp32(model):
+    from microtome import Project
+    from microtome.model.direction import Direction
+
+    vector = torch.randn(32, generator=torch.Generator().manual_seed(0))
+    edit = Project(resid_post[1], Direction(vector, "residual", "random"))
+    left = model.run(TEXT, write=edit, read=resid_post[1])[resid_post[1]] @ (vector / vector.norm())
+    assert left.abs().max() <= 1e-5
+
+
+def test_a_verification_says_what_its_sample_can(model):
+    nodes = [head_out[:, :], mt.mlp_out[:]]
+    args = (model, "I cooperate", "I defected!", nodes, model.direction(50, 60))
+    with pytest.raises(InputError, match="count nodes"):
+        mt.verify(*args, k=-1)
+    alone = mt.verify(*args, k=3, sample=0)
+    assert alone.statement.startswith("No random sample was patched")
+    members = ("L0H0", "L0H0", "L1_MLP")
+    circuit = mt.assess_circuit(*args, members, n_random=3)
+    assert circuit.members == ("L0H0", "L1_MLP")

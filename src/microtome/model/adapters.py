@@ -12,7 +12,7 @@ from peft import PeftConfig, PeftModel
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from microtome.errors import AdapterError, SiteError
+from microtome.errors import AdapterError, SiteError, first_line
 from microtome.model.quiet import quietly
 from microtome.model.source import folder_digest
 
@@ -47,7 +47,7 @@ class AdapterBank:
         except (ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
             self._detach(key, before)
             raise AdapterError(
-                f"The adapter in {folder} does not fit the base model: {_first_line(error)} "
+                f"The adapter in {folder} does not fit the base model: {first_line(error)} "
                 f"Use an adapter trained on this architecture."
             ) from error
         except AdapterError:
@@ -153,7 +153,7 @@ def _plain_lora(folder: Path) -> Any:
         config: Any = PeftConfig.from_pretrained(str(folder))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise AdapterError(
-            f"The adapter_config.json in {folder} cannot be read: {_first_line(error)}"
+            f"The adapter_config.json in {folder} cannot be read: {first_line(error)}"
         ) from error
     if found := [what for what, is_so in _beyond_lora(config).items() if is_so]:
         raise AdapterError(
@@ -186,8 +186,3 @@ def _beyond_lora(config: Any) -> dict[str, bool]:
             plain and config.init_lora_weights not in (True, False, None, "gaussian")
         ),
     }
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

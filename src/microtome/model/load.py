@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from microtome.errors import ConfigError, ModelError
+from microtome.errors import ConfigError, ModelError, first_line
 from microtome.model.adapters import AdapterBank, merged
 from microtome.model.anatomy import Anatomy, anatomy_of
 from microtome.model.check import demand
@@ -93,7 +93,7 @@ def _config(source: Source, trust: bool) -> Any:
         return AutoConfig.from_pretrained(source.path, trust_remote_code=trust)
     except (ValueError, OSError, KeyError) as error:
         raise ModelError(
-            f"The configuration of {source.name} cannot be read: {_first_line(error)}"
+            f"The configuration of {source.name} cannot be read: {first_line(error)}"
         ) from error
 
 
@@ -122,7 +122,7 @@ def _weights(source: Source, dtype: torch.dtype, trust: bool, options: dict[str,
         )
     except (ValueError, OSError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(
-            f"The weights of {source.name} cannot be loaded: {_first_line(error)}"
+            f"The weights of {source.name} cannot be loaded: {first_line(error)}"
         ) from error
     if absent := sorted(info["missing_keys"]):
         raise ModelError(
@@ -137,10 +137,5 @@ def _tokenizer(source: Source, trust: bool) -> Any:
         return AutoTokenizer.from_pretrained(source.path, trust_remote_code=trust)
     except (ValueError, OSError, KeyError) as error:
         raise ModelError(
-            f"{source.name} has no tokenizer that can be read: {_first_line(error)}"
+            f"{source.name} has no tokenizer that can be read: {first_line(error)}"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -101,7 +101,9 @@ def assess_circuit(
 ) -> Circuit:
     """The same controls for a set of nodes that somebody else proposes."""
     resampling = Resampling(setting(model, text, donor, sites, direction))
-    return assessed(resampling, tuple(members), tau=tau, n_random=n_random, seed=seed)
+    return assessed(
+        resampling, tuple(dict.fromkeys(members)), tau=tau, n_random=n_random, seed=seed
+    )
 
 
 def assessed(

@@ -87,6 +87,11 @@ class Verification(Result):
         """What may still have been missed, in one sentence."""
         if not self.unseen:
             return "Every node was patched exactly; nothing was left to miss."
+        if not self.sampled:
+            return (
+                f"No random sample was patched, so nothing is known of the {self.unseen} nodes "
+                f"never patched."
+            )
         return (
             f"With {self.level:.0%} confidence at most {self.exceeding} of the {self.unseen} nodes "
             f"never patched have an effect beyond {self.largest_sampled:.3g} logits, the largest "
