@@ -1,0 +1,169 @@
+"""The configuration of the sampling study: its fields are the YAML, the flags and their help."""
+
+from abc import ABC
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from microtome.errors import ConfigError
+from microtome.lab.study import Study
+from microtome.studies.sampling.sections import flattened
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Temperature = Annotated[float, Field(ge=0)]
+
+
+class Configuration(Study, ABC):
+    """What to sample, where to look, and how sure to be."""
+
+    name: ClassVar[str] = "sampling"
+    summary: ClassVar[str] = (
+        "The geometry of what a model might have said: how temperature spreads its states, how far "
+        "it is from an expert, which token turns it, and whether many right answers are many ways."
+    )
+
+    model: str
+    """Hub id or folder of the model, or specimen:world."""
+    problems: Path | None = None
+    """JSONL of problems (problem, answer, solution; GSM8K's and MATH's fields are known too); the
+    specimen's arithmetic when not given."""
+    n_problems: Count = 8
+    """How many of the problems to use, from the first on."""
+    template: str = "Problem: {problem} Solution:"
+    """The prompt; {problem} stands for the problem's text."""
+    chat: bool = False
+    """Put each prompt into the tokenizer's chat template as a user's turn."""
+    grader: Literal["boxed", "number", "regex"] = "boxed"
+    """What is read as the answer: the last \\boxed{}, the last number, or a regular expression."""
+    grader_pattern: str = ""
+    """The regular expression of grader=regex; its first group is the answer."""
+
+    samples: Annotated[int, Field(ge=4)] = 32
+    """Completions per problem and temperature of variance, manifold and drift."""
+    temperatures: tuple[Temperature, ...] = (0.0, 1.0)
+    """Temperatures of variance; 0 is one greedy completion."""
+    checkpoints: tuple[Count, ...] = (128, 256, 512, 1024)
+    """Lengths in generated tokens at which variance is taken."""
+    max_new_tokens: Count = 1024
+    """Longest completion of variance, manifold and drift."""
+    layers: tuple[int, ...] = ()
+    """Layers whose residual stream is pooled, comma-separated; all when empty."""
+    stride: Count = 32
+    """Every how many generated tokens a state enters the pool."""
+    variance_stride: Count | None = None
+    """The stride of variance, where it is another."""
+    manifold_stride: Count | None = None
+    """The stride of manifold and drift, where it is another."""
+    sensitivity_stride: Count | None = None
+    """The stride of sensitivity, where it is another."""
+    cluster_stride: Count | None = None
+    """The stride of clusters, where it is another."""
+    max_rows: Count = 64
+    """Completions that share a forward pass."""
+
+    manifold_temperature: Annotated[float, Field(gt=0)] = 1.0
+    """Temperature of the completions that manifold and drift compare with the oracle."""
+    oracle_percentage: Share = 0.3
+    """Share of the oracle's tokens that drift forces as a prefix."""
+    oracle_file: Path | None = None
+    """JSONL of oracle texts (id, text), instead of the problems' own solutions."""
+    oracle_model: str = ""
+    """A stronger model that writes the oracle texts: hub id or folder, or its name at
+    oracle_url."""
+    oracle_url: str = ""
+    """Base URL of an OpenAI-compatible server that runs oracle_model."""
+
+    interval: Count = 32
+    """Every how many tokens of the greedy solution sensitivity branches."""
+    lookahead_tokens: Count = 1
+    """Tokens that the original generates to see the two likeliest next ones; one forward
+    shows them."""
+    branch_tokens: Count = 64
+    """Tokens of a branch, from the forced one on (M)."""
+    top_n_points: Count = 5
+    """Forks of largest divergence that attribution takes apart, per problem."""
+
+    cluster: bool = True
+    """Whether the step clusters belongs to the study."""
+    cluster_samples: Annotated[int, Field(ge=2)] = 64
+    """Completions per problem of clusters."""
+    cluster_temperature: Annotated[float, Field(gt=0)] = 0.8
+    """Temperature of clusters."""
+    cluster_tokens: Count = 2048
+    """Longest completion of clusters."""
+    n_clusters: Count = 3
+    """K of the original's K-means; K is chosen from the data beside it."""
+    force: bool = False
+    """Cluster even fewer than 5 K solutions."""
+    judge_enabled: bool = False
+    """Ask a judge whether the clusters' representatives are different methods."""
+    judge_model: str = "deepseek/deepseek-r1-distill-qwen-32b"
+    """The judge: its name at judge_url; a local model's hub id or folder with judge_url local."""
+    judge_url: str = "https://openrouter.ai/api/v1"
+    """Base URL of an OpenAI-compatible server, or local; the key is OPENROUTER_API_KEY."""
+
+    level: Share = 0.95
+    """Level of the intervals."""
+    resamples: Annotated[int, Field(ge=100)] = 2000
+    """Bootstrap draws."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections(cls, values: Any) -> Any:
+        return flattened(values) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Configuration":
+        self._lengths()
+        if "{problem}" not in self.template:
+            raise ConfigError("template holds no {problem}; say where the problem's text goes.")
+        if self.grader == "regex" and not self.grader_pattern:
+            raise ConfigError("grader is regex and grader_pattern is empty; give the expression.")
+        if self.oracle_url and not self.oracle_model:
+            raise ConfigError("oracle_url is given without oracle_model; name the model it runs.")
+        if self.oracle_file and self.oracle_model:
+            raise ConfigError("oracle_file and oracle_model are both given; keep one oracle.")
+        if self.cluster and self.cluster_samples < 5 * self.n_clusters and not self.force:
+            raise ConfigError(
+                f"{self.cluster_samples} solutions cannot show {self.n_clusters} clusters: raise "
+                f"cluster_samples to {5 * self.n_clusters}, or insist with --force."
+            )
+        return self
+
+    def _lengths(self) -> None:
+        for what in ("temperatures", "checkpoints"):
+            if not getattr(self, what):
+                raise ConfigError(f"{what} is empty; give at least one.")
+        if max(self.checkpoints) > self.max_new_tokens:
+            raise ConfigError(
+                f"Checkpoint {max(self.checkpoints)} lies beyond max_new_tokens "
+                f"{self.max_new_tokens}; raise max_new_tokens or drop the checkpoint."
+            )
+        if min(self.checkpoints) < self.stride_of("variance"):
+            raise ConfigError(
+                f"Stride {self.stride_of('variance')} is longer than checkpoint "
+                f"{min(self.checkpoints)}, so nothing is pooled by then; lower the stride."
+            )
+        for step, longest in (
+            ("manifold", self.max_new_tokens),
+            ("sensitivity", self.branch_tokens),
+            ("clusters", self.cluster_tokens),
+        ):
+            if self.stride_of(step) > longest:
+                raise ConfigError(
+                    f"Stride {self.stride_of(step)} of {step} is longer than the {longest} tokens "
+                    f"it generates; lower the stride."
+                )
+
+    def stride_of(self, step: str) -> int:
+        """The stride of a step: its own, or the common one."""
+        own = {
+            "variance": self.variance_stride,
+            "manifold": self.manifold_stride,
+            "drift": self.manifold_stride,
+            "sensitivity": self.sensitivity_stride,
+            "clusters": self.cluster_stride,
+        }
+        return own[step] or self.stride
