@@ -19,12 +19,14 @@ MAY_IMPORT = {
     "data": BOTTOM,
     "specimens": BOTTOM | {"data"},
     "model": BOTTOM | {"specimens"},
-    "methods": BOTTOM | {"model"},
+    "dictionaries": BOTTOM | {"data", "specimens", "model"},
+    "methods": BOTTOM | {"model", "dictionaries"},
     "lab": BOTTOM,
     # The empty name is the package's own face, which loads what is asked for when it is asked for.
-    "studies": BOTTOM | {"", "data", "specimens", "model", "methods", "lab"},
+    "studies": BOTTOM | {"", "data", "specimens", "model", "dictionaries", "methods", "lab"},
     "__main__": {"cli"},
-    "cli": BOTTOM | {"", "data", "specimens", "model", "methods", "lab", "studies"},
+    "cli": BOTTOM
+    | {"", "data", "specimens", "model", "dictionaries", "methods", "lab", "studies"},
 }
 MODULES = {
     ".".join(("microtome", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(

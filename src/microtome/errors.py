@@ -9,7 +9,8 @@ MicrotomeError                  exit code 2, no traceback; anything else is a bu
 ├── ModelError                  what is loaded
 │   ├── UnknownFamilyError      no anatomy for this architecture
 │   ├── AnatomyError            an anatomy that fails its identities
-│   └── AdapterError            a LoRA adapter that is missing or does not fit
+│   ├── AdapterError            a LoRA adapter that is missing or does not fit
+│   └── DictionaryError         a sparse dictionary that is missing, malformed or does not fit
 ├── NumericsError               NaN or infinity where a number was due
 └── RunError                    a run folder: missing, damaged, not writable
 """
@@ -56,6 +57,10 @@ class AnatomyError(ModelError):
 
 class AdapterError(ModelError):
     """A LoRA adapter is missing or does not fit the base model."""
+
+
+class DictionaryError(ModelError):
+    """A sparse dictionary is missing, malformed or does not fit the model."""
 
 
 class NumericsError(MicrotomeError):

@@ -4,6 +4,8 @@ An edit names a site, the token positions (None: every token; negative counts fr
 end) and the batch rows it applies to; elsewhere the activation keeps its bits. At `head_out` an
 edit changes the output projection's sum *before* a post-norm, whose scale is then recomputed;
 `frozen=True` changes the contribution after it, so that what is read back is what was written.
+`bos=False` leaves a beginning-of-sequence token as it is, also where positions is None.
+An edit with a `source` (a transcoder's input) reads that site in the same pass.
 """
 
 from dataclasses import dataclass, field, replace
@@ -28,6 +30,16 @@ class Edit:
     positions: tuple[int, ...] | None = field(default=None, kw_only=True)
     rows: tuple[int, ...] | None = field(default=None, kw_only=True)
     frozen: bool = field(default=False, kw_only=True)
+    bos: bool = field(default=True, kw_only=True)
+
+    @property
+    def source(self) -> Site | None:
+        """The single site whose activation `apply_from` also needs; None: only its own."""
+        return None
+
+    def apply_from(self, x: Tensor, seen: Tensor) -> Tensor:
+        """The edited activation, given the one at `source` in the same rows and positions."""
+        raise NotImplementedError
 
     def __post_init__(self) -> None:
         if self.site.kind in READ_ONLY:

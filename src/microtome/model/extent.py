@@ -34,9 +34,12 @@ class Extent:
         return part if self.rows is None else x.index_copy(0, self.rows, part)
 
 
-def extent_of(edit: Edit, tokens: Tokens) -> tuple[Extent, Edit]:
+def extent_of(edit: Edit, tokens: Tokens, bos: int | None = None) -> tuple[Extent, Edit]:
     """The extent of an edit, and the edit with its value narrowed to the touched rows."""
-    where = tokens.select(edit.positions, None)[..., None]
+    where = tokens.select(edit.positions, None)
+    if not edit.bos and bos is not None:
+        where &= tokens.ids != bos
+    where = where[..., None]
     if edit.rows is None:
         return Extent(None, where), edit
     count = len(tokens.ids)

@@ -101,6 +101,11 @@ class Parts:
     def final_norm(self) -> Norm:
         return self.norm(self.module(self.anatomy.final_norm))
 
+    def normed(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
+        """x after a norm of this model without its gain and bias, in fp32."""
+        norm, x = self.final_norm, x.float()
+        return norm.scale(x) * (x - x.mean(-1, keepdim=True) if norm.centred else x)
+
     def w_o(self, layer: int, adapter: str | None) -> Float[Tensor, "head d_head d_model"]:
         """The output projection per head in fp32, the adapter's delta included."""
         weight = self.bank.weight(self.block(layer, self.anatomy.o_proj), adapter)

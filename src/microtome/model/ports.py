@@ -25,6 +25,7 @@ Key = tuple[str, int]
 
 # What must be captured to answer a read of each kind; everything else is its own capture.
 CAPTURES = {
+    "attn_z": ("head_z",),
     "head_out": ("head_z", "o_proj_out"),
     "mlp_normed": ("mlp_norm_in",),
 }
@@ -62,6 +63,10 @@ class Ports:
             found += [(edit.at(single, place), single) for single, place in places]
         for edit, single in sorted(found, key=lambda item: _rank(item[0])):
             self._place(edit, single)
+        # Sources are read after every edit is placed, so that they are seen as edited.
+        for source in {e.source: None for e, _ in found if e.source is not None}:
+            self._demand(source)
+            self._note(source)
 
     def _demand(self, site: Site) -> None:
         anatomy = self.parts.anatomy
@@ -89,6 +94,7 @@ class Ports:
             "mlp_in": (a.mlp, "in"),
             "mlp_act": (a.down_proj, "in"),
             "mlp_norm_in": (a.mlp_norm, "in"),
+            "attn_z": (a.o_proj, "in"),
             "head_z": (a.o_proj, "in"),
             "o_proj_out": (a.o_proj, "out"),
         }
@@ -133,8 +139,12 @@ class Ports:
     def _place(self, edit: Edit, site: Site) -> None:
         if isinstance(edit, Replace) and not isinstance(edit.value, Tensor):
             edit = self._donated(edit, site)
-        extent, edit = extent_of(edit, self.tokens)
-        if site.kind == "head_out":
+        extent, edit = extent_of(
+            edit, self.tokens, getattr(self.parts.config, "bos_token_id", None)
+        )
+        if edit.source is not None:
+            self._edit_from(edit, edit.source, site, extent)
+        elif site.kind == "head_out":
             self._edit_head(edit, site, extent)
         elif site.kind == "resid_mid":
             self._edit_mid(edit, site.layer, extent)
@@ -157,6 +167,25 @@ class Ports:
         value = donor.head_write(site) if raw else donor[site]
         kind = RawReplace if raw else Replace
         return kind(site, value, positions=edit.positions, rows=edit.rows, frozen=edit.frozen)
+
+    def _edit_from(self, edit: Edit, source: Site, site: Site, extent: Extent) -> None:
+        key = (f"source {source.kind}", source.layer)
+
+        def tap(x: Tensor) -> Tensor:
+            seen = extent.part(self.scratch[key])
+            return extent.change(x, lambda part: edit.apply_from(part, seen))
+
+        self._tap(site.kind, site.layer, tap)
+
+    def _note(self, source: Site) -> None:
+        """Keep what a source site carries for the edits that read it."""
+        key = (f"source {source.kind}", source.layer)
+        normed = source.kind == "mlp_normed"
+
+        def tap(x: Tensor) -> None:
+            self.scratch[key] = self.parts.normed(x) if normed else x
+
+        self._tap("mlp_norm_in" if normed else source.kind, source.layer, tap)
 
     def _edit_slice(self, edit: Edit, site: Site, extent: Extent) -> None:
         layer, head, width = site.layer, site.head, self.parts.d_head
@@ -225,7 +254,7 @@ class Ports:
 
 
 _ORDER = (
-    *("resid_pre", "q", "k", "v", "head_z", "head_out", "attn_out", "resid_mid"),
+    *("resid_pre", "q", "k", "v", "attn_z", "head_z", "head_out", "attn_out", "resid_mid"),
     *("mlp_in", "mlp_act", "mlp_out", "resid_post"),
 )
 

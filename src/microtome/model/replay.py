@@ -117,7 +117,8 @@ def record(model: Model, tokens: Tokens) -> Replay:
 
 
 def _sites(model: Model, edits: Sequence[Edit]) -> list[Any]:
-    return [single for edit in edits for single in edit.site.expand(model.parts.sizes)]
+    sites = [edit.site for edit in edits] + [e.source for e in edits if e.source is not None]
+    return [single for site in sites for single in site.expand(model.parts.sizes)]
 
 
 def _shifted(edit: Edit, row: int, start: int, length: int) -> Edit:

@@ -61,7 +61,7 @@ class Run:
         moves with it: the projection sums the heads, so all heads of a layer share it.
         """
         (site,) = self._one(site)
-        kind = "o_proj_out" if site.kind == "head_out" else site.kind
+        kind = {"head_out": "o_proj_out", "attn_z": "head_z"}.get(site.kind, site.kind)
         caught = self._caught(kind, site.layer, site)
         if caught.grad is None:
             raise SiteError(f"No gradient at {site}: make the run with grad=metric and read=[...].")
@@ -85,7 +85,8 @@ class Run:
             return self._head_out(site)
         if site.kind == "mlp_normed":
             return self._normed(site)
-        return self._sliced(self._caught(site.kind, site.layer, site), site)
+        kind = "head_z" if site.kind == "attn_z" else site.kind
+        return self._sliced(self._caught(kind, site.layer, site), site)
 
     def _head_out(self, site: Site) -> Tensor:
         write = self.head_write(site)
@@ -98,10 +99,7 @@ class Run:
         return seen if delta is None else seen + delta
 
     def _normed(self, site: Site) -> Tensor:
-        mid = self._caught("mlp_norm_in", site.layer, site).float()
-        norm = self.model.parts.final_norm
-        centred = mid - mid.mean(-1, keepdim=True) if norm.centred else mid
-        return norm.scale(mid) * centred
+        return self.model.parts.normed(self._caught("mlp_norm_in", site.layer, site))
 
     def _sliced(self, x: Tensor, site: Site) -> Tensor:
         if site.kind == "attn_pattern":

@@ -6,8 +6,9 @@ d_model" and `run[head_out[5, 3]]` "batch pos d_model".
 
 `resid_pre resid_mid resid_post` are states of the residual stream; `attn_out mlp_out head_out`
 are contributions to it (after a post-norm where there is one); `mlp_in` is the MLP's input,
-`mlp_normed` the same without the norm's gain, `mlp_act` its neurons; `head_z q k v` are per head
-before the output projection and before rotation; `attn_pattern` is "batch query key" per head.
+`mlp_normed` the same without the norm's gain, `mlp_act` its neurons; `attn_z` is the output
+projection's input, `head_z` one head's part of it; `q k v` are per head before rotation;
+`attn_pattern` is "batch query key" per head.
 """
 
 import re
@@ -24,6 +25,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "mlp_normed": ("layer",),
     "mlp_act": ("layer",),
     "mlp_out": ("layer",),
+    "attn_z": ("layer",),
     "head_z": ("layer", "head"),
     "head_out": ("layer", "head"),
     "q": ("layer", "head"),
@@ -204,5 +206,5 @@ def _parse_indexed(text: str, kind: str, inside: str) -> Site:
 resid_pre, resid_mid, resid_post = map(SiteKind, ("resid_pre", "resid_mid", "resid_post"))
 attn_out, mlp_out, head_out = map(SiteKind, ("attn_out", "mlp_out", "head_out"))
 mlp_in, mlp_normed, mlp_act = map(SiteKind, ("mlp_in", "mlp_normed", "mlp_act"))
-head_z, attn_pattern = map(SiteKind, ("head_z", "attn_pattern"))
+attn_z, head_z, attn_pattern = map(SiteKind, ("attn_z", "head_z", "attn_pattern"))
 q, k, v = map(SiteKind, ("q", "k", "v"))
