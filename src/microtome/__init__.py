@@ -17,6 +17,8 @@ _HOME = {
     "Audit": "microtome.audit",
     "Circuit": "microtome.methods.patching",
     "CircuitDiscovery": "microtome.methods.patching",
+    "Clamp": "microtome.dictionaries.clamp",
+    "Dictionary": "microtome.dictionaries.dictionary",
     "Direction": "microtome.model.direction",
     "Estimate": "microtome.methods.patching",
     "Lens": "microtome.methods.lens",
@@ -27,12 +29,15 @@ _HOME = {
     "Project": "microtome.model.edit",
     "Replace": "microtome.model.edit",
     "Run": "microtome.model.run",
+    "SAE": "microtome.dictionaries.sae",
     "Site": "microtome.model.site",
+    "Transcoder": "microtome.dictionaries.transcoder",
     "Verification": "microtome.methods.patching",
     "align": "microtome.methods.patching",
     "assess_circuit": "microtome.methods.patching",
     "attn_out": "microtome.model.site",
     "attn_pattern": "microtome.model.site",
+    "attn_z": "microtome.model.site",
     "attribute": "microtome.methods.attribution",
     "attribution_patching": "microtome.methods.patching",
     "check": "microtome.model.check",
@@ -73,6 +78,10 @@ __all__ = sorted(["__version__", *_HOME])  # pinned by a test
 
 if TYPE_CHECKING:
     from microtome.audit import Audit as Audit
+    from microtome.dictionaries.clamp import Clamp as Clamp
+    from microtome.dictionaries.dictionary import Dictionary as Dictionary
+    from microtome.dictionaries.sae import SAE as SAE
+    from microtome.dictionaries.transcoder import Transcoder as Transcoder
     from microtome.errors import MicrotomeError as MicrotomeError
     from microtome.methods.attribution import Attribution as Attribution
     from microtome.methods.attribution import attribute as attribute
@@ -117,6 +126,7 @@ if TYPE_CHECKING:
     from microtome.model.site import Site as Site
     from microtome.model.site import attn_out as attn_out
     from microtome.model.site import attn_pattern as attn_pattern
+    from microtome.model.site import attn_z as attn_z
     from microtome.model.site import head_out as head_out
     from microtome.model.site import head_z as head_z
     from microtome.model.site import k as k

@@ -5,7 +5,8 @@ MicrotomeError                  exit code 2, no traceback; anything else is a bu
 ├── InputError                  what the user feeds in
 │   ├── PromptError             empty, over the context, malformed file of prompts
 │   ├── AnswerError             answers that do not differ, or cannot be told apart
-│   └── SiteError               a layer, head or kind of site that the model has not
+│   ├── SiteError               a layer, head or kind of site that the model has not
+│   └── StrideError             a stride that takes no token of a completion
 ├── ModelError                  what is loaded
 │   ├── UnknownFamilyError      no anatomy for this architecture
 │   ├── AnatomyError            an anatomy that fails its identities
@@ -41,6 +42,10 @@ class AnswerError(InputError):
 
 class SiteError(InputError):
     """A site does not exist in this model."""
+
+
+class StrideError(InputError):
+    """A pooling stride takes too few tokens of a completion."""
 
 
 class ModelError(MicrotomeError):

@@ -10,8 +10,9 @@ from microtome.dictionaries.norm import InputNorm
 from microtome.dictionaries.sae import SAE
 from microtome.errors import DictionaryError, InputError
 from microtome.model.replay import record
-from microtome.model.site import mlp_out, resid_post
+from microtome.model.site import mlp_in, mlp_normed, mlp_out, resid_post, resid_pre
 from tests.dictionaries.planted import random_sae, random_transcoder
+from tests.model.families import params
 
 TEXT = "A robin is a kind of bird. A trout is a kind of fish."
 
@@ -89,6 +90,24 @@ def test_a_transcoder_feature_leaves_from_its_output_site(model):
     expected = before[coder.site_out] - f @ coder.atoms[[1, 2]]
     assert torch.equal(after[coder.site_in], before[coder.site_in])
     torch.testing.assert_close(after[coder.site_out][:, 1:], expected[:, 1:], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", params())
+@pytest.mark.parametrize("source", [mlp_in[1], mlp_normed[1], resid_pre[0]])
+def test_a_source_is_seen_as_it_is_read(family, source, checkpoint):
+    """Any site may feed any later one, in every family, also when the source itself is edited."""
+    model = mt.load(str(checkpoint(family)))
+    if source.kind == "mlp_normed" and model.parts.anatomy.mlp_norm is None:
+        pytest.skip("no norm feeds this MLP")
+    coder = replace(random_transcoder(model.parts.d_model), site_in=source, site_out=mlp_out[1])
+    push = mt.Add(resid_pre[0], torch.ones(model.parts.d_model))
+    sites = [source, mlp_out[1]]
+    before = model.run(TEXT, read=sites, write=push)
+    after = model.run(TEXT, read=sites, write=[coder.ablate([1, 2], bos=True), push])
+    f = coder.encode(before[source])[..., [1, 2]]
+    assert (f > 0).any()
+    expected = before[mlp_out[1]] - f @ coder.atoms[[1, 2]]
+    torch.testing.assert_close(after[mlp_out[1]], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_small_clamp_does_what_the_gradient_says(model):

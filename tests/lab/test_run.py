@@ -122,6 +122,12 @@ def test_a_users_error_keeps_what_is_done(tmp_path: Path) -> None:
     assert folder.manifest().error == ""
 
 
+def test_a_run_refused_before_anything_was_computed_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(PromptError):
+        run(toy(tmp_path, broken="error:a0"), terminal=quiet())
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
 def test_a_run_that_stopped_early_still_has_a_report(tmp_path: Path) -> None:
     with pytest.raises(PromptError):
         run(toy(tmp_path, broken="error:a4"), terminal=quiet())

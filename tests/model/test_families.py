@@ -8,6 +8,7 @@ from microtome import (
     Replace,
     attn_out,
     attn_pattern,
+    attn_z,
     head_out,
     head_z,
     k,
@@ -26,7 +27,7 @@ from tests.model.families import params
 TEXT = "I cooperated; they defected."
 SITES = [
     resid_pre[:], resid_mid[:], resid_post[:], attn_out[:], mlp_in[:], mlp_normed[:], mlp_act[:],
-    mlp_out[:], head_z[:, :], head_out[:, :], q[:, :], k[:, :], v[:, :],
+    mlp_out[:], attn_z[:], head_z[:, :], head_out[:, :], q[:, :], k[:, :], v[:, :],
 ]  # fmt: skip
 
 
@@ -92,6 +93,13 @@ def test_queries_keys_and_values_make_the_heads(model):
     for head in range(model.n_heads):
         z = run[attn_pattern[1, head]] @ run[v[1, head // group]]
         torch.testing.assert_close(z, run[head_z[1, head]], atol=1e-5, rtol=1e-4)
+
+
+def test_attn_z_is_the_heads_side_by_side(model):
+    run = model.run(TEXT, read=[attn_z[1], head_z[1, :]])
+    assert torch.equal(run[attn_z[1]], torch.cat(list(run[head_z[1, :]]), -1))
+    zero = model.run(TEXT, read=head_z[1, :], write=mt.Ablate(attn_z[1]))
+    assert not zero[head_z[1, :]].any()
 
 
 def test_eager_patterns_leave_the_implementation_as_it_was(model):

@@ -5,12 +5,13 @@ only what is missing and ends with the same files; times stand in the manifest a
 """
 
 import contextlib
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from microtome import files
-from microtome.errors import MicrotomeError, RunError
+from microtome.errors import ConfigError, InputError, MicrotomeError, ModelError, RunError
 from microtome.lab import report
 from microtome.lab.executor import Executor, Local
 from microtome.lab.manifest import Artifact, Manifest, now, peak_memory, versions
@@ -41,7 +42,7 @@ def run(
     study.chosen()
     provenance = study.provenance()
     folder = open_run(study, provenance)
-    with folder.locked():
+    with _without_a_trace(folder), folder.locked():
         files.clear_temporaries(folder.path)
         manifest = _begin(study, provenance, folder, command, terminal, dry_run)
         work = Work(
@@ -115,6 +116,20 @@ def conclude(folder: RunFolder, manifest: Manifest) -> None:
     for path in (folder.path / FINDINGS, folder.report):
         content = path.read_bytes()
         manifest.artifacts[path.name] = Artifact(sha256=files.sha256(content), bytes=len(content))
+
+
+@contextlib.contextmanager
+def _without_a_trace(folder: RunFolder) -> Iterator[None]:
+    """Remove a new run that was refused for its input before anything was computed."""
+    new = not folder.has_manifest()
+    try:
+        yield
+    except (ConfigError, InputError, ModelError):
+        if new and not any((folder.path / "units").rglob("*.*")):
+            shutil.rmtree(folder.path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                folder.path.parent.rmdir()
+        raise
 
 
 @contextlib.contextmanager
