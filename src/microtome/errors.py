@@ -13,6 +13,7 @@ MicrotomeError                  exit code 2, no traceback; anything else is a bu
 │   ├── AdapterError            a LoRA adapter that is missing or does not fit
 │   └── DictionaryError         a sparse dictionary that is missing, malformed or does not fit
 ├── NumericsError               NaN or infinity where a number was due
+├── JudgeError                  a judge that cannot be asked, or whose reply is not what was asked
 └── RunError                    a run folder: missing, damaged, not writable
 """
 
@@ -70,6 +71,10 @@ class DictionaryError(ModelError):
 
 class NumericsError(MicrotomeError):
     """A NaN or an infinity stands where a number was due."""
+
+
+class JudgeError(MicrotomeError):
+    """A judge cannot be asked, or did not give what was asked of it."""
 
 
 class RunError(MicrotomeError):

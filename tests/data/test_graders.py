@@ -114,7 +114,7 @@ def test_a_fraction_over_nothing_is_no_number() -> None:
 def test_graders_read_what_they_say() -> None:
     text = r"First 3, then \boxed{4}; the answer is 5. Done 6"
     assert grader("boxed").grade(text, "4").correct
-    assert grader("last_number").grade(text, "6").correct
+    assert grader("number").grade(text, "6").correct
     assert grader("regex", r"answer is (\d+)").grade(text, "5").correct
     assert not grader("regex", r"answer is (\d+)").grade(text, "6").correct
     unread = grader("regex", "reply (x)").grade(text, "6")

@@ -107,13 +107,13 @@ def test_the_template_is_filled_even_with_braces() -> None:
 
 def test_solutions_from_a_file(tmp_path: Path) -> None:
     problems = (Problem("a", "x", "1"), Problem("b", "y", "2"))
-    both = write(tmp_path, {"id": "b", "solution": "by b"}, {"id": "a", "solution": "by a"})
+    both = write(tmp_path, {"id": "b", "text": "by b"}, {"id": "a", "text": "by a"})
     assert [p.solution for p in with_solutions(problems, both)] == ["by a", "by b"]
     for rows, said in (
-        ([{"id": "a", "solution": "x"}], "no solution for 1 of 2 problems"),
-        ([{"id": "c", "solution": "x"}], "no problem 'c'"),
-        ([{"id": "a", "solution": "x"}, {"id": "a", "solution": "y"}], "already has"),
-        ([{"id": "a", "solutions": "x"}], "Did you mean 'solution'"),
+        ([{"id": "a", "text": "x"}], "no solution for 1 of 2 problems"),
+        ([{"id": "c", "text": "x"}], "no problem 'c'"),
+        ([{"id": "a", "text": "x"}, {"id": "a", "text": "y"}], "already has"),
+        ([{"id": "a", "texts": "x"}], "Did you mean 'text'"),
     ):
         with pytest.raises(PromptError, match=said):
             with_solutions(problems, write(tmp_path, *rows))

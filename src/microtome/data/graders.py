@@ -1,7 +1,7 @@
 r"""Graders: what a solution answers, and whether that is right.
 
 boxed        the last balanced \boxed{} of the text
-last_number  the last number of the text ("1/2" and "1,000" are one number each)
+number       the last number of the text ("1/2" and "1,000" are one number each)
 regex        the first group of the last match of a pattern
 callable     right(text, answer) -> bool, anything
 Answers are compared by `same_answer`: exactly as numbers where both are numbers, else as text.
@@ -19,7 +19,7 @@ from microtome.data.normal import NUMBER, same_answer
 from microtome.errors import ConfigError, InputError, suggest
 from microtome.statistics import Interval, bootstrap_mean, proportion
 
-NAMES = ("boxed", "last_number", "regex")
+NAMES = ("boxed", "number", "regex")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def grader(name: str, pattern: str | None = None) -> Grader:
         raise ConfigError(f"The grader {name!r} {fault}; patterns go with the grader 'regex'.")
     if pattern is not None:
         return by_pattern(pattern)
-    found = {"boxed": last_boxed, "last_number": last_number}.get(name)
+    found = {"boxed": last_boxed, "number": last_number}.get(name)
     if found is None:
         raise ConfigError(f"There is no grader {name!r}.{suggest(name, NAMES)}")
     return Grader(name, found)

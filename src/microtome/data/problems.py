@@ -81,22 +81,22 @@ def read_problems(path: Path) -> tuple[Problem, ...]:
 
 
 def with_solutions(problems: Sequence[Problem], path: Path) -> tuple[Problem, ...]:
-    """The problems with the solutions of a JSONL file of {"id", "solution"}; each needs one."""
+    """The problems with the solutions of a JSONL file of {"id", "text"}; each needs one."""
     found: dict[str, str] = {}
     known = {problem.id for problem in problems}
     for number, content in _objects(path):
         place = f"{path}, line {number}"
         for key in content:
-            if key not in ("id", "solution"):
+            if key not in ("id", "text"):
                 raise PromptError(
-                    f"{place}: a solution has no field {key!r}.{suggest(key, ('id', 'solution'))}"
+                    f"{place}: a solution has no field {key!r}.{suggest(key, ('id', 'text'))}"
                 )
         name = _text(place, content, "id")
         if name not in known:
             raise PromptError(f"{place}: there is no problem {name!r}.{suggest(name, known)}")
         if name in found:
             raise PromptError(f"{place}: problem {name!r} already has a solution in this file.")
-        found[name] = _text(place, content, "solution")
+        found[name] = _text(place, content, "text")
     missing = [problem.id for problem in problems if problem.id not in found]
     if missing:
         raise PromptError(
