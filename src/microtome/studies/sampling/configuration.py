@@ -78,12 +78,27 @@ class Configuration(Study, ABC):
     interval: Count = 32
     """Every how many tokens of the greedy solution sensitivity branches."""
     lookahead_tokens: Count = 1
-    """Tokens that the original generates to see the two likeliest next ones; one forward
-    shows them."""
+    """Tokens over which the probability of both branches is also given; the two likeliest tokens
+    and p1, p2 are always those of the fork itself."""
     branch_tokens: Count = 64
     """Tokens of a branch, from the forced one on (M)."""
+    fork_at: Literal["interval", "entropy"] = "interval"
+    """Where to branch: every `interval` tokens, or at as many steps of the highest entropy."""
+    min_entropy: Annotated[float, Field(ge=0)] = 0.0
+    """Entropy (nats) below which a step is no fork."""
+    continuations: Annotated[int, Field(ge=0)] = 4
+    """Samples from each fork's prefix, whose median distance is the unit of the relative D(t);
+    none below 2."""
+    finish_branches: bool = True
+    """Let branches go on to their answer; without it they end after branch_tokens."""
+    rank_forks: Literal["spread", "divergence", "relative", "entropy"] = "spread"
+    """What makes a fork matter: √(p1 p2)·D, D alone, D over that of samples, or entropy."""
     top_n_points: Count = 5
-    """Forks of largest divergence that attribution takes apart, per problem."""
+    """Forks of highest rank, over all problems, that attribution takes apart."""
+    formula: Literal["exact", "seed"] = "exact"
+    """exact, or seed to add the original's un-normalised formula for comparison."""
+    bifurcations: Path | None = None
+    """A bifurcation_points.json made elsewhere, for attribution; else the run's own."""
 
     cluster: bool = True
     """Whether the step clusters belongs to the study."""

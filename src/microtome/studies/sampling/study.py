@@ -39,7 +39,7 @@ class Sampling(Configuration):
             checkpoints=(8, 16, 24, 32),
             max_new_tokens=64,
             stride=4,
-            interval=1,
+            interval=4,
             branch_tokens=24,
             cluster_samples=48,
             cluster_tokens=96,
