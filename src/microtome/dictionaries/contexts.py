@@ -78,20 +78,30 @@ class Reading:
         return tokens.mask if self.bos or bos is None else tokens.mask & (tokens.ids != bos)
 
 
-def sites_of(dictionary: Dictionary, model: Model) -> tuple[Site, Site]:
-    """The sites it reads and writes; DictionaryError where it does not fit the model."""
+def site_out_of(dictionary: Dictionary) -> Site:
+    """The site it writes; DictionaryError where it knows none."""
     if dictionary.site_in is None or dictionary.site_out is None:
         raise DictionaryError(
-            f"{dictionary.origin.source or 'This dictionary'} does not say which site it belongs "
-            f"to; name it: load_dictionary(..., site='resid_post[12]')."
+            f"{_name(dictionary)} does not say which site it belongs to; name it: "
+            f"load_dictionary(..., site='resid_post[12]')."
         )
-    width = model.parts.d_model
-    if dictionary.site_out.kind in _STREAM and dictionary.d_out != width:
+    return dictionary.site_out
+
+
+def sites_of(dictionary: Dictionary, model: Model) -> tuple[Site, Site]:
+    """The sites it reads and writes; DictionaryError where it does not fit the model."""
+    site_out, width = site_out_of(dictionary), model.parts.d_model
+    if site_out.kind in _STREAM and dictionary.d_out != width:
         raise DictionaryError(
-            f"{dictionary.origin.source or 'This dictionary'} writes vectors of width "
-            f"{dictionary.d_out} and {model.name} has d_model {width}; it belongs to another model."
+            f"{_name(dictionary)} writes vectors of width {dictionary.d_out} and {model.name} has "
+            f"d_model {width}; it belongs to another model."
         )
-    return dictionary.site_in, dictionary.site_out
+    assert dictionary.site_in is not None
+    return dictionary.site_in, site_out
+
+
+def _name(dictionary: Dictionary) -> str:
+    return dictionary.origin.source or "This dictionary"
 
 
 def read(

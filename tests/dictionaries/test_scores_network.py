@@ -1,0 +1,92 @@
+"""In the network: neutral where nothing is lost, and the ablations are the ends of the scale."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import microtome as mt
+from microtome.dictionaries.corpus import corpus
+from microtome.dictionaries.network import network
+from microtome.dictionaries.reconstruct import reconstruct
+from microtome.errors import DictionaryError, InputError
+from microtome.model.site import resid_post
+from tests.dictionaries.planted import random_sae, random_transcoder
+from tests.dictionaries.test_scores import identity
+
+SITE = resid_post[2]
+
+
+@pytest.fixture(scope="module")
+def model() -> mt.Model:
+    return mt.load("specimen:world", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    return corpus("specimen", 12)
+
+
+@pytest.mark.parametrize("coder", ["sae", "transcoder"])
+def test_keeping_the_error_changes_no_bit(model, texts, coder):
+    d = model.parts.d_model
+    one = random_sae(d, site=SITE) if coder == "sae" else random_transcoder(d)
+    before = model.run(texts).logits
+    after = model.run(texts, write=reconstruct(one, error=True)).logits
+    assert torch.equal(before, after)
+    assert not torch.equal(before, model.run(texts, write=reconstruct(one)).logits)
+
+
+def test_reconstruct_writes_the_reconstruction_and_leaves_bos(model, texts):
+    coder = random_transcoder(model.parts.d_model)
+    sites = [coder.site_in, coder.site_out]
+    before = model.run(texts[0], read=sites)
+    after = model.run(texts[0], read=sites, write=reconstruct(coder))
+    due = coder.reconstruct(before[coder.site_in])
+    torch.testing.assert_close(after[coder.site_out][:, 1:], due[:, 1:])
+    assert torch.equal(after[coder.site_out][:, 0], before[coder.site_out][:, 0])
+
+
+def test_the_ends_of_the_scale(model, texts):
+    """A perfect dictionary recovers all; one that writes the mean is mean ablation itself."""
+    d = model.parts.d_model
+    perfect = network(identity(d), model, texts)
+    assert perfect.recovered.value == pytest.approx(1, abs=1e-5)
+    assert perfect.lost.value == pytest.approx(0, abs=1e-5)
+    assert perfect.kl.value == pytest.approx(0, abs=1e-6)
+    assert perfect.recovered_shuffled.value < 0.5
+    assert all(audit.passed for audit in perfect.audit)
+    states = torch.cat([model.run(t, read=SITE)[SITE][0, 1:] for t in texts])
+    mute = network(identity(d, states.mean(0), 0.0), model, texts)
+    assert mute.recovered_mean.value == pytest.approx(0, abs=1e-4)
+    assert mute.ce_dictionary.value == pytest.approx(mute.ce_mean.value, abs=1e-5)
+    nothing = network(identity(d, size=0.0), model, texts)
+    assert nothing.recovered.value == pytest.approx(0, abs=1e-6)
+
+
+def test_cross_entropy_and_divergence_are_the_models_own(model, texts):
+    sae = identity(model.parts.d_model, size=0.7)
+    found = network(sae, model, texts, batch=5)
+    clean, edited, kl = [], [], []
+    for text in texts:
+        run, other = model.run(text), model.run(text, write=reconstruct(sae))
+        log_p, log_q = (r.logits[0].double().log_softmax(-1)[1:-1] for r in (run, other))
+        following = run.tokens.ids[0, 2:, None]
+        clean.append(-log_p.gather(-1, following))
+        edited.append(-log_q.gather(-1, following))
+        kl.append((log_p.exp() * (log_p - log_q)).sum(-1))
+    assert found.n_tokens == sum(map(len, clean))
+    assert found.ce.value == pytest.approx(float(torch.cat(clean).mean()), rel=1e-5)
+    due = float((torch.cat(edited) - torch.cat(clean)).mean())
+    assert found.increase.value == pytest.approx(due, rel=1e-3)
+    assert found.kl.value == pytest.approx(float(torch.cat(kl).mean()), rel=1e-3)
+    table = found.table().set_index("score")
+    assert table.loc["1-CE", "value"] == pytest.approx(1 - found.recovered.value)
+    assert "CE recovered" in found._repr_html_()
+
+
+def test_refusals(model, texts):
+    with pytest.raises(InputError, match="longer texts"):
+        network(identity(model.parts.d_model), model, ["bird"])
+    with pytest.raises(DictionaryError, match="which site"):
+        reconstruct(replace(random_sae(128), site_out=None))
