@@ -2,8 +2,8 @@
 
     none        scale 1, shift 0                        (fixed scalars are folded into the weights)
     constant    scale ‖x‖ / √d, shift 0                 SAELens's constant_norm_rescale
-    layer       scale std(x) + 1e-5, shift mean(x)      SAELens's layer_norm
-    unit        scale ‖x‖, shift 0                      hierarchical SAEs
+    layer       scale std(x), shift mean(x)             SAELens's layer_norm, which divides by
+    unit        scale ‖x‖, shift 0                      std(x) + 1e-5; unit: hierarchical SAEs
 
 What the features write is multiplied by the same scale, which is the token's own.
 """
@@ -30,9 +30,16 @@ class InputNorm:
         if self.kind == "none":
             return zero + 1, zero
         if self.kind == "layer":
-            return x.std(-1, keepdim=True) + 1e-5, x.mean(-1, keepdim=True)
+            return x.std(-1, keepdim=True), x.mean(-1, keepdim=True)
         length = x.norm(dim=-1, keepdim=True).clamp(min=1e-12)
         return (length / x.shape[-1] ** 0.5 if self.kind == "constant" else length), zero
+
+    def normed(self, x: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch d"]:
+        """What the encoder and a skip see of x."""
+        if self.kind == "none":
+            return x
+        scale, shift = self.of(x)
+        return (x - shift) / (scale + 1e-5 if self.kind == "layer" else scale)
 
 
 NONE = InputNorm()

@@ -129,8 +129,7 @@ class SAE(Dictionary):
         return replace(self, activation=self.activation.to(device), **own)
 
     def _normed(self, x: Tensor) -> Tensor:
-        scale, shift = self.norm.of(x.float())
-        return (x.float() - shift) / scale if self.norm.kind != "none" else x.float()
+        return self.norm.normed(x.float())
 
 
 def _is_tensor(value: Any) -> bool:

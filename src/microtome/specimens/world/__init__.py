@@ -13,7 +13,7 @@ _HERE = Path(__file__).parent
 CARD = _HERE.parent / "CARD.md"
 
 
-__all__ = ["ADAPTERS", "CARD", "Document", "adapters", "documents", "folder"]
+__all__ = ["ADAPTERS", "CARD", "Document", "adapters", "dictionaries", "documents", "folder"]
 
 
 def folder() -> Path:
@@ -31,3 +31,9 @@ def adapters() -> dict[str, Path]:
     """Name -> folder of each LoRA adapter in PEFT format."""
     base = folder() / "adapters"
     return {name: base / name for name in ADAPTERS if (base / name).is_dir()}
+
+
+def dictionaries() -> dict[str, Path]:
+    """Name -> folder of each sparse dictionary trained on this model, in our own format."""
+    found = (_HERE / "dictionaries").glob("*/dictionary.json")
+    return {path.parent.name: path.parent for path in sorted(found)}

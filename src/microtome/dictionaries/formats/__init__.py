@@ -1,0 +1,1 @@
+"""One file per file format; `table` sniffs which one a folder holds."""
