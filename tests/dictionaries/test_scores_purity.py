@@ -1,0 +1,82 @@
+"""Purity finds the planted class, and none where there is none."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from microtome.dictionaries.purity import auroc, purity
+from microtome.errors import InputError
+
+RNG = np.random.default_rng(0)
+LABELS = [str(x) for x in RNG.choice(["bird", "fish", "tree"], 300, p=[0.2, 0.3, 0.5])]
+
+
+def planted() -> torch.Tensor:
+    """0: birds but a tenth, with a tenth of others; 1: noise; 2: silent; 3: rare."""
+    f = RNG.random((300, 4))
+    bird = np.array(LABELS) == "bird"
+    f[:, 0] *= np.where(RNG.random(300) < 0.9, bird, ~bird)
+    f[:, 1] *= RNG.random(300) < 0.5
+    f[:, 2] = 0
+    f[5:, 3] = 0
+    return torch.from_numpy(f)
+
+
+def test_the_planted_class_is_found_and_noise_is_not():
+    f = planted()
+    found = purity(f, LABELS)
+    first, noise = found.latents
+    fires, bird = f[:, 0].numpy() > 0, np.array(LABELS) == "bird"
+    assert (first.latent, first.label, first.fired) == (0, "bird", fires.sum())
+    assert first.precision.value == pytest.approx((fires & bird).sum() / fires.sum())
+    assert first.recall.value == pytest.approx((fires & bird).sum() / bird.sum())
+    assert first.p < 0.01 < noise.p
+    assert noise.precision.value == pytest.approx(noise.chance, abs=0.1)
+    assert noise.auroc.low < 0.5 < noise.auroc.high
+    assert first.precision.low < first.precision.value < first.precision.high
+    assert found.too_rare == 2
+    assert found.audit[0].passed
+    assert found.table()["class"][0] == "bird"
+    assert "bird" in found._repr_html_()
+
+
+def test_permuted_labels_find_nothing():
+    found = purity(planted(), list(np.random.default_rng(1).permutation(LABELS)))
+    assert all(one.p > 0.05 for one in found.latents)
+
+
+def test_auroc_is_sklearns_and_its_interval_covers():
+    scores, positive = RNG.random(80).round(1), RNG.random(80) < 0.4
+    assert auroc(scores, positive).value == pytest.approx(roc_auc_score(positive, scores))
+    covered = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        of = np.arange(60) < 25
+        one = auroc(rng.normal(size=60) + of, of)
+        covered += one.low <= 0.76025 <= one.high  # Φ(1/√2)
+    assert 180 <= covered <= 200
+
+
+def test_clusters_widen_the_interval():
+    """Ten copies of every item are no new evidence."""
+    f, copies = planted(), 10
+    labels = [label for label in LABELS for _ in range(copies)]
+    texts = [i for i in range(300) for _ in range(copies)]
+    once, repeated = purity(f, LABELS), purity(f.repeat_interleave(10, 0), labels, clusters=texts)
+    a, b = once.latents[0], repeated.latents[0]
+    assert b.precision.low == pytest.approx(a.precision.low, abs=0.02)
+    assert (b.auroc.low, b.auroc.high) == pytest.approx((a.auroc.low, a.auroc.high))
+    assert b.chance == pytest.approx(a.chance, abs=0.03)
+
+
+def test_refusals():
+    f = planted()
+    with pytest.raises(InputError, match="No latent fires 400 times"):
+        purity(f, LABELS, at_least=400)
+    with pytest.raises(InputError, match="two classes"):
+        purity(f, ["a"] * 300)
+    with pytest.raises(InputError, match="2 labels"):
+        purity(f, ["a", "b"])
+    with pytest.raises(InputError, match="one kind"):
+        auroc([1.0, 2.0], [True, True])
