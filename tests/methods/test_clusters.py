@@ -1,0 +1,133 @@
+"""Clusters: planted ones are found, one is an answer, and a control is not found."""
+
+import numpy as np
+import pytest
+
+from microtome.errors import InputError, NumericsError
+from microtome.methods import clusters
+from microtome.methods.clusters_null import cluster_index, cluster_index_p, within_between
+
+
+def planted(rng, k, n=48, d=64, apart=6.0):
+    """n points about k centres that lie `apart` from the origin in directions of their own."""
+    known = np.arange(n) % k
+    centres = np.linalg.qr(rng.standard_normal((d, k)))[0].T * apart
+    scale = np.r_[np.ones(6), np.full(d - 6, 0.2)]
+    return centres[known] + rng.standard_normal((n, d)) * scale, known
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("n", [8, 24, 64])
+@pytest.mark.parametrize("shape", ["isotropic", "anisotropic", "line"])
+def test_one_gaussian_is_one_cluster(n, shape):
+    width = {"isotropic": np.ones(64), "anisotropic": 1 / np.arange(1, 65), "line": np.ones(1)}
+    rng = np.random.default_rng(n)
+    found = [
+        clusters.choose_clusters(rng.standard_normal((n, len(width[shape]))) * width[shape]).k
+        for _ in range(20)
+    ]
+    assert np.mean(np.array(found) == 1) >= 0.9
+
+
+@pytest.mark.parametrize("k", [2, 3, 4])
+def test_planted_clusters_are_found_by_number_and_membership(k):
+    x, known = planted(np.random.default_rng(k), k, n=30 * k, apart=8.0)
+    found = clusters.choose_clusters(x)
+    assert found.k == k
+    assert clusters.agreement(found.labels, known) == 1.0
+    assert clusters.stability(x, found, draws=10) > 0.95
+    assert clusters.silhouette(x, found) > 0.5
+
+
+def test_shuffled_labels_do_not_agree():
+    rng = np.random.default_rng(0)
+    x, known = planted(rng, 3, n=90, apart=8.0)
+    labels = clusters.choose_clusters(x).labels
+    shuffled = [clusters.agreement(labels, rng.permutation(known)) for _ in range(50)]
+    assert abs(np.mean(shuffled)) < 0.02
+
+
+def test_exact_repeats_are_groups_unless_the_resolution_says_otherwise():
+    x = np.repeat(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), 12, axis=0)
+    assert clusters.choose_clusters(x).k == 3
+    coarse = clusters.choose_clusters(x, resolution=4.0)
+    assert coarse.k == 1
+    assert min(split.p for split in coarse.splits) <= 0.01
+    assert all(split.separation < 1 for split in coarse.splits)
+    assert clusters.choose_clusters(np.zeros((20, 3))).k == 1
+
+
+def test_a_few_outliers_do_not_hide_two_groups():
+    x, known = planted(np.random.default_rng(6), 2, n=60, apart=8.0)
+    x[:3] += 30
+    found = clusters.choose_clusters(x)
+    assert found.k == 2
+    assert clusters.agreement(found.labels[3:], known[3:]) > 0.9
+
+
+def test_labels_are_ordered_by_size_and_k_means_obeys():
+    x, known = planted(np.random.default_rng(7), 2, n=40, apart=8.0)
+    x, known = x[5:][known[5:] >= 0], known[5:]
+    found = clusters.kmeans(x, 2)
+    assert list(found.sizes) == sorted(found.sizes, reverse=True)
+    assert clusters.kmeans(x, 5).k == 5
+    with pytest.raises(InputError, match=r"35 solutions are too few for 8 clusters"):
+        clusters.kmeans(x, 8)
+    assert clusters.kmeans(x, 8, force=True).k == 8
+
+
+def test_representatives_begin_with_the_medoid():
+    x = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [13.0]])
+    found = clusters.Clustering(np.array([0, 0, 0, 1, 1, 1]))
+    chosen = clusters.representatives(x, found, 2)
+    assert [one[0] for one in chosen] == [1, 4]
+    assert all(len(one) == 2 and found.labels[one[0]] == found.labels[one[1]] for one in chosen)
+
+
+def test_the_plane_holds_the_leading_variance():
+    x = np.random.default_rng(8).standard_normal((50, 5)) * [9, 4, 1, 1, 1]
+    flat = clusters.plane(x)
+    spectrum = np.sort(np.linalg.eigvalsh(np.cov(x.T)))[::-1]
+    np.testing.assert_allclose(flat.var(0, ddof=1), spectrum[:2])
+    assert clusters.plane(x[:, :1]).shape == (50, 2)
+
+
+def test_cluster_index_is_k_means_inertia():
+    from sklearn.cluster import KMeans
+
+    x, _ = planted(np.random.default_rng(9), 2, n=40, apart=8.0)
+    u, s, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    ours = cluster_index((u * s)[None])[0]
+    theirs = KMeans(2, n_init=10, random_state=0).fit(x).inertia_ / ((x - x.mean(0)) ** 2).sum()
+    assert ours == pytest.approx(theirs)
+
+
+@pytest.mark.medium
+def test_the_split_test_is_level():
+    rng = np.random.default_rng(10)
+    p = [cluster_index_p(rng.standard_normal((30, 4)), draws=99, seed=i) for i in range(100)]
+    assert np.mean(np.array(p) <= 0.05) <= 0.1
+
+
+def test_distinct_pairs_between_clusters_are_told_from_chance():
+    rng = np.random.default_rng(11)
+    labels = np.repeat([0, 1, 2], 4)
+    pairs = [(i, j) for i in range(12) for j in range(i)]
+    real = [bool(labels[i] != labels[j]) for i, j in pairs]
+    found = within_between(pairs, real, labels, draws=999)
+    assert (found.between, found.within, found.difference) == (1, 0, 1)
+    assert found.p < 0.01
+    chance = [
+        within_between(pairs, rng.random(len(pairs)) < 0.5, labels, draws=199, seed=i).p
+        for i in range(40)
+    ]
+    assert np.mean(np.array(chance) < 0.1) < 0.3
+    with pytest.raises(InputError, match="within clusters and pairs between"):
+        within_between([(0, 4)], [True], labels)
+
+
+def test_bad_points_are_refused():
+    with pytest.raises(InputError, match=r"\[n, d\]"):
+        clusters.choose_clusters(np.zeros(4))
+    with pytest.raises(NumericsError, match="not finite"):
+        clusters.kmeans(np.full((10, 2), np.nan), 2)
