@@ -1,4 +1,4 @@
-"""The model and prompts that the benchmarks share: a random 12-layer Gemma-2, from a seed."""
+"""The models and prompts that the benchmarks share: random weights of real shapes, from a seed."""
 
 import statistics
 import time
@@ -8,7 +8,8 @@ from tempfile import gettempdir
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, Gemma2Config, PreTrainedTokenizerFast
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 VOCAB, LAYERS, HEADS, LENGTH = 8000, 12, 8, 64
 PLUS, MINUS = 50, 60
@@ -16,16 +17,30 @@ PLUS, MINUS = 50, 60
 
 def checkpoint() -> Path:
     """The folder of the model, written once."""
-    folder = Path(gettempdir()) / "microtome-bench-gemma2"
+    config = Gemma2Config(
+        vocab_size=VOCAB, hidden_size=512, intermediate_size=2048, num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS, num_key_value_heads=4, head_dim=64, sliding_window=32,
+        query_pre_attn_scalar=64, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        max_position_embeddings=256,
+    )  # fmt: skip
+    return _saved("microtome-bench-gemma2", config)
+
+
+def sampled(family: str) -> Path:
+    """The folder of a smaller model that generates: 8 layers of d_model 256."""
+    config = CONFIG_MAPPING[family](
+        vocab_size=VOCAB, hidden_size=256, intermediate_size=1024, num_hidden_layers=8,
+        num_attention_heads=4, num_key_value_heads=2, head_dim=64, pad_token_id=0,
+        bos_token_id=1, eos_token_id=2, max_position_embeddings=2048,
+    )  # fmt: skip
+    return _saved(f"microtome-bench-sampled-{family}", config)
+
+
+def _saved(name: str, config) -> Path:
+    folder = Path(gettempdir()) / name
     if not (folder / "tokenizer.json").exists():
         torch.manual_seed(0)
-        config = Gemma2Config(
-            vocab_size=VOCAB, hidden_size=512, intermediate_size=2048, num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS, num_key_value_heads=4, head_dim=64, sliding_window=32,
-            query_pre_attn_scalar=64, pad_token_id=0, bos_token_id=1, eos_token_id=2,
-            max_position_embeddings=256,
-        )  # fmt: skip
-        Gemma2ForCausalLM(config).save_pretrained(folder)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)
         words = {f"w{i}": i for i in range(VOCAB)}
         core = Tokenizer(models.WordLevel(words, unk_token="w3"))
         core.pre_tokenizer = pre_tokenizers.Whitespace()
@@ -35,11 +50,11 @@ def checkpoint() -> Path:
     return folder
 
 
-def prompts(shared: int) -> tuple[list[int], list[int]]:
-    """Two prompts of 64 tokens that share their first `shared`."""
+def prompts(shared: int, length: int = LENGTH) -> tuple[list[int], list[int]]:
+    """Two prompts of so many tokens that share their first `shared`."""
     generator = torch.Generator().manual_seed(1)
-    clean = torch.randint(3, VOCAB, (LENGTH,), generator=generator).tolist()
-    other = torch.randint(3, VOCAB, (LENGTH,), generator=generator).tolist()
+    clean = torch.randint(3, VOCAB, (length,), generator=generator).tolist()
+    other = torch.randint(3, VOCAB, (length,), generator=generator).tolist()
     return clean, clean[:shared] + other[shared:]
 
 

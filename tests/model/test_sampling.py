@@ -248,3 +248,56 @@ def test_nan_weights_are_named(checkpoint):
         model.hf.transformer.h[1].mlp.c_proj.bias[0] = math.nan
     with pytest.raises(NumericsError, match="not finite while generating"):
         sample(model, PROMPT, n=2, temperature=1.0, max_new_tokens=4)
+
+
+def test_without_memory_for_a_batch_it_halves_and_gives_the_same(gemma, monkeypatch):
+    """The k-th pass of a large batch fails as a full device would, with states half pooled."""
+    from microtome.model.sampling import loop
+
+    draw = {"n": 6, "temperature": 1.0, "max_new_tokens": 24, "pooling": EVERY}
+    expected = sample(gemma, PROMPT, **draw)
+    honest, passes = loop.feed, []
+
+    def full(model, batch, ids, sums, at):
+        passes.append(len(ids))
+        if len(ids) > 2 and at == 7:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        honest(model, batch, ids, sums, at)
+
+    monkeypatch.setattr(loop, "feed", full)
+    found = sample(gemma, PROMPT, **draw)
+    assert found.completions == expected.completions
+    rows = torch.nonzero(expected.counts(24) > 0)[:, 0].tolist()
+    assert gap(found.latents(24, rows), expected.latents(24, rows)) <= 1e-5
+    assert max(passes) == 6
+    assert min(passes) <= 2
+
+
+def test_memory_beyond_model_and_cache_does_not_grow_with_the_tokens(gemma, monkeypatch):
+    """Tensors alive at the last pass, less the cache and the record (44 bytes a token)."""
+    import gc
+
+    from microtome.model.sampling import loop
+
+    honest, alive = loop.feed, {}
+
+    def watching(model, batch, ids, sums, at):
+        honest(model, batch, ids, sums, at)
+        if at == steps:
+            gc.collect()
+            tensors = {
+                x.untyped_storage().data_ptr(): x.untyped_storage().nbytes()
+                for x in gc.get_objects()
+                if isinstance(x, torch.Tensor)
+            }
+            for layer in batch.cache.layers:
+                for x in (layer.keys, layer.values):
+                    tensors.pop(x.untyped_storage().data_ptr(), None)
+            alive[steps] = sum(tensors.values())
+
+    monkeypatch.setattr(loop, "feed", watching)
+    for steps in (8, 48):
+        pooling = Pooling((resid_post[:],), 1, (4, steps))
+        sample(gemma, PROMPT, n=4, temperature=1.0, max_new_tokens=steps, stop=(), pooling=pooling)
+    states = 4 * 40 * 3 * 32 * 4
+    assert abs(alive[48] - alive[8]) <= 4 * 40 * 44 < states / 2

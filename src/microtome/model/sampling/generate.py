@@ -5,6 +5,7 @@ together (`loop.py`). States are pooled as they pass (`pooling.py`) and dropped:
 model and its cache does not grow with the tokens generated, apart from the tokens' own record.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from microtome.errors import InputError, PromptError
 from microtome.model.model import Model
 from microtome.model.sampling.draw import Rule, uniforms
-from microtome.model.sampling.loop import Plan, advance, prefill, stop_ids
+from microtome.model.sampling.loop import Batch, Plan, prefill, stop_ids
 from microtome.model.sampling.pooling import Pooling, Sums
 from microtome.model.sampling.samples import Record, Samples
 from microtome.model.tokens import stack
@@ -59,7 +60,7 @@ def sample(
     with torch.no_grad():
         prefix = prefill(model, stack([whole], 0))
         for rows in batches(n, batch):
-            advance(plan, prefix.branch(rows, torch.zeros_like(rows)))
+            plan.run(rows, lambda some: prefix.branch(some, torch.zeros_like(some)))
     return collected(model, own, [tuple(forced)] * n, plan.record, plan.sums)
 
 
@@ -87,10 +88,14 @@ def continue_greedily(
     steps, n = _counted("max_new_tokens", max_new_tokens), len(prefixes)
     whole = [checked(model, [*own, *prefix], steps) for prefix in prefixes]
     plan = _plan(model, Rule(0.0), n, steps, stop, first, None, pooling, top2)
+
+    def start(rows: Tensor) -> Batch:
+        prefix = prefill(model, stack([whole[row] for row in rows.tolist()], 0, left=True))
+        return prefix.branch(rows, torch.arange(len(rows)))
+
     with torch.no_grad():
         for rows in batches(n, batch):
-            prefix = prefill(model, stack([whole[row] for row in rows.tolist()], 0, left=True))
-            advance(plan, prefix.branch(rows, torch.arange(len(rows))))
+            plan.run(rows, start)
     return collected(model, own, [tuple(prefix) for prefix in prefixes], plan.record, plan.sums)
 
 
@@ -138,8 +143,9 @@ def collected(
 
 
 def batches(n: int, size: int | None) -> list[Int[Tensor, " row"]]:
-    """The numbers 0 to n - 1 in micro-batches."""
-    return list(torch.arange(n).split(BATCH if size is None else _counted("batch", size)))
+    """The numbers 0 to n - 1 in micro-batches of about equal size, at most `size`."""
+    most = BATCH if size is None else _counted("batch", size)
+    return list(torch.arange(n).tensor_split(math.ceil(n / most)))
 
 
 def prompt_ids(model: Model, prompt: str | Sequence[int], chat: bool = False) -> list[int]:

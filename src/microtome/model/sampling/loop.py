@@ -4,7 +4,7 @@ Book-keeping is on the CPU (one transfer a step); states and logits stay where t
 that chose to stop leave the batch once a quarter of it has.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,6 +46,20 @@ class Plan:
             given = self.given[batch.rows].to(batch.logits.device)
         uniform = None if self.uniforms is None else self.uniforms[batch.rows, step]
         return choose(batch.logits, self.rule, uniform, given, self.top2)
+
+    def run(self, rows: Int[Tensor, " row"], start: Callable[[Tensor], "Batch"]) -> None:
+        """All steps of these rows; in halves, from anew, when the device runs out of memory."""
+        try:
+            advance(self, start(rows))
+            return
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+        self.record.forget(rows)
+        if self.sums is not None:
+            self.sums.forget(rows)
+        for half in rows.tensor_split(2):
+            self.run(half, start)
 
     def pools(self, position: int) -> bool:
         """Whether the generated token at `position` (from 1) is pooled."""

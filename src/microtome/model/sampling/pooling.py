@@ -100,6 +100,10 @@ class Sums:
 
         return self._placed(tokens, tap)
 
+    def forget(self, rows: Int[Tensor, " row"]) -> None:
+        """These rows are begun anew."""
+        self.slabs[:, :, :, rows.to(self.slabs.device)] = 0
+
     def _placed(self, tokens: Tokens, tap: Callable[[int, Tensor], None]) -> Taps:
         ports = Ports(self.model.parts, tokens, self.model.adapter)
         for at, site in enumerate(self.sites):

@@ -109,6 +109,11 @@ class Record:
         self.lengths[rows] = step
         self.finished[rows] = True
 
+    def forget(self, rows: Int[Tensor, " row"]) -> None:
+        """These rows are begun anew."""
+        self.lengths[rows] = self.ids.shape[1]
+        self.finished[rows] = False
+
     def columns(self) -> dict[str, Tensor]:
         """The values, cut to the longest completion and blank past each one's end."""
         longest = int(self.lengths.max())
