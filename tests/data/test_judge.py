@@ -1,5 +1,6 @@
 """Verdicts are those of the judge and of nobody else: both orders, a nonce, no forgery."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -258,3 +259,12 @@ def test_asking_can_be_stopped() -> None:
     with faulty(status(503)) as server, pytest.raises(JudgeError, match="stopped"):
         Endpoint("m", server.url, retries=QUICK).ask(({"role": "user", "content": "x"},), stop)
     assert len(server.requests) == 1
+
+
+def test_a_judge_works_where_an_event_loop_is_running() -> None:
+    async def notebook(url: str) -> str:
+        text = at(url).asked.ask(({"role": "user", "content": "hello"},), Event()).text
+        return f"{text} {at(url).distinct(*PAIR).label}"
+
+    with faulty(says(lambda request: "hi"), good()) as server:
+        assert asyncio.run(notebook(server.url)) == "hi same"

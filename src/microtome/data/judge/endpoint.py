@@ -7,11 +7,12 @@ for this machine, and the default key is OpenRouter's and goes nowhere else.
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -26,6 +27,7 @@ OPENROUTER = "https://openrouter.ai/api/v1"
 KEY_NAME = "OPENROUTER_API_KEY"
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _LARGEST = 16 * 2**20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,18 @@ class Endpoint:
             "logprobs": self.logprobs,
         }
 
-    def ask(self, messages: Sequence[Message], stop: Event) -> Reply:
-        """The reply to the messages; JudgeError in one sentence when there is none to be had.
-
-        Must not be called from a running event loop: it starts one of its own.
-        """
+    def ask(self, messages: Sequence[Message], stop: Event | None = None) -> Reply:
+        """The reply to the messages; JudgeError in one sentence when there is none to be had."""
         who = f"The judge {self.model} at {httpx2.URL(self.base_url).host}"
         body = self._body(messages)
 
         def attempt(left: float) -> Reply:
             seconds = max(min(self.timeout, left), 0.001)
-            status, headers, text = asyncio.run(self._post(body, seconds))
+            status, headers, text = _run(self._post(body, seconds))
             self._status(who, status, headers, text)
             return parse(text, who, self.model, self.max_tokens)
 
-        return self.retries.run(attempt, who, stop)
+        return self.retries.run(attempt, who, stop or Event())
 
     def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -158,6 +157,12 @@ def _checked(base_url: str) -> httpx2.URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise JudgeError(f"{base_url!r} is no address of a judge, such as {OPENROUTER}.")
     return url
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns, in a notebook too, where a loop is running in this thread already."""
+    with ThreadPoolExecutor(1, "endpoint") as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _whole(response: httpx2.Response) -> str:
