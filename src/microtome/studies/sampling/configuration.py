@@ -1,11 +1,14 @@
 """The configuration of the sampling study: its fields are the YAML, the flags and their help."""
 
 from abc import ABC
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from microtome.data.graders import grader
+from microtome.data.problems import check_template
 from microtome.errors import ConfigError
 from microtome.lab.study import Study
 from microtome.studies.sampling.sections import flattened
@@ -35,8 +38,9 @@ class Configuration(Study, ABC):
     """The prompt; {problem} stands for the problem's text."""
     chat: bool = False
     """Put each prompt into the tokenizer's chat template as a user's turn."""
-    grader: Literal["boxed", "number", "regex"] = "boxed"
-    """What is read as the answer: the last \\boxed{}, the last number, or a regular expression."""
+    grader: Literal["boxed", "number", "regex", "none"] = "boxed"
+    """What is read as the answer: the last \\boxed{}, the last number, or what a regular
+    expression finds; none counts every solution as right."""
     grader_pattern: str = ""
     """The regular expression of grader=regex; its first group is the answer."""
 
@@ -50,6 +54,9 @@ class Configuration(Study, ABC):
     """Longest completion of variance, manifold and drift."""
     layers: tuple[int, ...] = ()
     """Layers whose residual stream is pooled, comma-separated; all when empty."""
+    layer: int | None = None
+    """The layer that findings speak of and solutions are clustered in; the middle one when not
+    given."""
     stride: Count = 32
     """Every how many generated tokens a state enters the pool."""
     variance_stride: Count | None = None
@@ -114,10 +121,15 @@ class Configuration(Study, ABC):
     """Cluster even fewer than 5 K solutions."""
     judge_enabled: bool = False
     """Ask a judge whether the clusters' representatives are different methods."""
+    judge: Literal["endpoint", "local", "equations"] = "endpoint"
+    """Who judges: an OpenAI-compatible server, a local model, or a rule that compares the
+    equations of two solutions."""
     judge_model: str = "deepseek/deepseek-r1-distill-qwen-32b"
-    """The judge: its name at judge_url; a local model's hub id or folder with judge_url local."""
+    """The judge's name at judge_url, or a local model's hub id or folder."""
     judge_url: str = "https://openrouter.ai/api/v1"
-    """Base URL of an OpenAI-compatible server, or local; the key is OPENROUTER_API_KEY."""
+    """Base URL of the judge's server; OpenRouter takes the key in OPENROUTER_API_KEY."""
+    judged: Annotated[int, Field(ge=2)] = 3
+    """Solutions of every cluster that the judge compares with each other and the rest."""
 
     level: Share = 0.95
     """Level of the intervals."""
@@ -132,14 +144,17 @@ class Configuration(Study, ABC):
     @model_validator(mode="after")
     def _sound(self) -> "Configuration":
         self._lengths()
-        if "{problem}" not in self.template:
-            raise ConfigError("template holds no {problem}; say where the problem's text goes.")
-        if self.grader == "regex" and not self.grader_pattern:
-            raise ConfigError("grader is regex and grader_pattern is empty; give the expression.")
+        check_template(self.template)
+        if self.grader != "none":
+            grader(self.grader, self.grader_pattern or None)
         if self.oracle_url and not self.oracle_model:
             raise ConfigError("oracle_url is given without oracle_model; name the model it runs.")
         if self.oracle_file and self.oracle_model:
             raise ConfigError("oracle_file and oracle_model are both given; keep one oracle.")
+        if not self.cluster and "clusters" in self.steps:
+            raise ConfigError("The step clusters was asked for and switched off; add --cluster.")
+        if self.layer is not None and self.layers and self.layer not in self.layers:
+            raise ConfigError(f"layer {self.layer} is not among the pooled layers; add it there.")
         if self.cluster and self.cluster_samples < 5 * self.n_clusters and not self.force:
             raise ConfigError(
                 f"{self.cluster_samples} solutions cannot show {self.n_clusters} clusters: raise "
@@ -171,6 +186,13 @@ class Configuration(Study, ABC):
                     f"Stride {self.stride_of(step)} of {step} is longer than the {longest} tokens "
                     f"it generates; lower the stride."
                 )
+
+    def layer_among(self, layers: Sequence[int]) -> int:
+        """Where `layer` stands among the pooled layers, counted from 0; the middle by default."""
+        if self.layer is None:
+            return len(layers) // 2
+        asked = list(self.layers).index(self.layer) if self.layers else self.layer
+        return asked % len(layers)
 
     def stride_of(self, step: str) -> int:
         """The stride of a step: its own, or the common one."""

@@ -6,10 +6,16 @@ changes the rest (`sensitivity`), which layers decide there (`attribution`), and
 solutions are many methods (`clusters`).
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from microtome.lab.study import Step
 from microtome.studies.sampling.configuration import Configuration
+from microtome.studies.sampling.costs import memory_of, speed_of
+from microtome.studies.sampling.rehearsal import stand_in
+from microtome.studies.sampling.sources import sources_of
+
+if TYPE_CHECKING:
+    import microtome as mt
 
 
 class Sampling(Configuration):
@@ -20,13 +26,21 @@ class Sampling(Configuration):
         return tuple(steps)
 
     def provenance(self) -> dict[str, Any]:
-        raise NotImplementedError
+        return sources_of(self)
 
-    def warm(self) -> Any:
-        raise NotImplementedError
+    def warm(self) -> "mt.Model":
+        import microtome as mt
+
+        return mt.load(self.model, device=self.device, dtype=self.dtype)
+
+    def speed(self) -> float:
+        return speed_of(self)
+
+    def memory(self) -> int:
+        return memory_of(self)
 
     def dry(self) -> "Sampling":
-        raise NotImplementedError
+        return self.model_copy(update=stand_in(self))
 
     @classmethod
     def demo(cls) -> "Sampling":
