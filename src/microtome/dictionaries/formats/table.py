@@ -6,7 +6,15 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from microtome.dictionaries.dictionary import Dictionary
-from microtome.dictionaries.formats import gemma_scope, ours
+from microtome.dictionaries.formats import (
+    circuit_tracer,
+    dictionary_learning,
+    gemma_scope,
+    gemma_scope_2,
+    ours,
+    saelens,
+    sparsify,
+)
 from microtome.dictionaries.formats.place import Place
 
 
@@ -24,7 +32,19 @@ class Format:
 
 FORMATS = (
     Format(ours.NAME, ours.WEIGHTS, (ours.CONFIG,), ours.read),
+    Format(saelens.NAME, saelens.WEIGHTS, (saelens.CONFIG, saelens.SCALER), saelens.read),
+    Format(sparsify.NAME, sparsify.WEIGHTS, (sparsify.CONFIG,), sparsify.read),
     Format(gemma_scope.NAME, "params.npz", (), gemma_scope.read),
+    Format(gemma_scope_2.NAME, "params.safetensors", (gemma_scope_2.CONFIG,), gemma_scope_2.read),
+    Format(
+        dictionary_learning.NAME,
+        dictionary_learning.WEIGHTS,
+        (dictionary_learning.CONFIG,),
+        dictionary_learning.read,
+    ),
+    Format(
+        circuit_tracer.NAME, circuit_tracer.WEIGHTS, (circuit_tracer.CONFIG,), circuit_tracer.read
+    ),
 )
 
 

@@ -124,7 +124,8 @@ def _content_start(path: Path, info: zipfile.ZipInfo) -> int:
 def read_torch(path: Path) -> Weights:
     """The state dict of a .pt file; one that holds anything but tensors is refused unexecuted."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        mapped = zipfile.is_zipfile(path)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # the unpickler's own class lives in a module we never import
         raise DictionaryError(
             f"{path} is not a plain file of tensors (it is damaged, or a pickle that could run "
