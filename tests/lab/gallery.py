@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from microtome.lab.figures import BarGroup, Bars, Figure, Grid, Heatmap, Lines, Series
+from microtome.lab.figures import (
+    BarGroup,
+    Bars,
+    Figure,
+    Grid,
+    Heatmap,
+    Lines,
+    Passage,
+    Passages,
+    Series,
+)
 
 LAYERS = tuple(f"L{i}" for i in range(26))
 HEADS = tuple(f"H{i}" for i in range(8))
@@ -62,6 +72,18 @@ def grid_of_lines() -> Grid:
 
 def grid_of_heads() -> Grid:
     return Grid("head_grid", "All pairs", "Shared scale.", [heads(f"h{i}", i) for i in range(4)], 2)
+
+
+def passages() -> Passages:
+    rng = np.random.default_rng(5)
+    words = ("", *"The cart rolls 20 metres in 4 seconds.\n So it is fast .".split(" "))
+    rows = []
+    for i in range(4):
+        tokens = [f" {word}" for word in words] * (i + 1)
+        values = np.maximum(rng.normal(0, 2, len(tokens)), 0) * (1 if i else -1)
+        values[0] = np.nan
+        rows.append(Passage(tokens, values.tolist(), f"text {i}", int(np.nanargmax(abs(values)))))
+    return Passages("contexts", "Strongest contexts", "One passage a text.", rows, "activation")
 
 
 def gallery() -> list[Figure]:

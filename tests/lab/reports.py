@@ -6,13 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from microtome.audit import Audit
-from microtome.lab.figures import BarGroup, Bars, Grid, Heatmap, Lines, Series
+from microtome.lab.figures import BarGroup, Bars, Grid, Heatmap, Lines, Passage, Passages, Series
 from microtome.lab.record import Record
 from microtome.lab.run import run
 from microtome.lab.study import Conclusion, Cost, Finding, Product, Step, Study, Unit
 from microtome.lab.terminal import quiet
 
-from .gallery import gallery
+from .gallery import gallery, passages
 
 MARK = "document.documentElement.dataset.owned=1"
 ATTACKS = (
@@ -72,7 +72,7 @@ class Show(Step):
         return Conclusion([Finding(text, 0.93, 0.88, 0.97, "probability", 75, "shuffled labels")])
 
     def figures(self, study: Hostile, tables: Any, arrays: Any) -> list[Any]:
-        return gallery()
+        return [*gallery(), passages()]
 
 
 class Attack(Step):
@@ -103,7 +103,8 @@ class Attack(Step):
             heat = Heatmap(f"h{i}", t, t, np.eye(2), [t, "b"], [t, "b"], t, t, t, annotate=True)
             bars = Bars(f"b{i}", t, t, [t], (BarGroup(t, [1.0]),), t, t)
             drawn.append((line, heat, bars, Grid(f"g{i}", t, t, (line, heat, bars)))[i % 4])
-        return drawn
+        row = Passage(ATTACKS, range(len(ATTACKS)), ATTACKS[0], 2)
+        return [*drawn, Passages(f"p{ATTACKS[0]}", ATTACKS[1], ATTACKS[2], [row], ATTACKS[3])]
 
 
 def made(home: Path, attack: bool) -> Record:

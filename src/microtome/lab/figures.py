@@ -13,6 +13,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from microtome.lab.passages import Passage as Passage
+from microtome.lab.passages import Passages as Passages
+
 PALETTE = (
     "#0072B2",  # blue
     "#D55E00",  # vermillion
@@ -207,7 +210,7 @@ class Grid:
         return tuple(dataclasses.replace(panel, limit=limit) for panel in maps)
 
 
-Figure: TypeAlias = Heatmap | Lines | Bars | Grid
+Figure: TypeAlias = Heatmap | Lines | Bars | Grid | Passages
 
 
 def colour(given: str | None, index: int) -> str:

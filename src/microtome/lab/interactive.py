@@ -1,24 +1,46 @@
 """Figures on screen: the JSON that plotly.js draws in the report.
 
-Plain dictionaries in plotly's published schema, so drawing needs no import of plotly.
+Plain dictionaries in plotly's published schema, so drawing needs no import of plotly. Passages are
+text and no plot: their JSON holds tokens and values, which the report's template sets.
 """
 
 import json
 import math
 
 from microtome import files
-from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines
+from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Passages
 from microtome.lab.panels import Dict, label, panel_of
+from microtome.lab.passages import visible
 
 _MARGIN, _GAP = 150, 100  # pixels: title, legend and labels around; between rows of a grid
 _CLEAR = "rgba(0,0,0,0)"
 _MISSING = "#b5bac1"  # shows through where a cell has no value
 
 
+def ending(figure: Figure) -> str:
+    """What the name of the file with `to_json` ends in."""
+    return "passages.json" if isinstance(figure, Passages) else "plotly.json"
+
+
 def to_json(figure: Figure) -> str:
     """`{"data": [...], "layout": {...}}` as strict JSON; equal figures give equal text."""
-    content = files.strict_json(_grid(figure) if isinstance(figure, Grid) else _single(figure))
+    if isinstance(figure, Passages):
+        drawn = _passages(figure)
+    else:
+        drawn = _grid(figure) if isinstance(figure, Grid) else _single(figure)
+    content = files.strict_json(drawn)
     return json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def _passages(figure: Passages) -> Dict:
+    rows = [
+        {
+            "label": visible(one.label), "tokens": [visible(t) for t in one.tokens],
+            "values": [float(v) for v in one.values], "peak": one.peak,
+        }
+        for one in figure.passages
+    ]  # fmt: skip
+    return {"passages": rows, "unit": figure.unit, "limit": figure.scale()}
 
 
 def _single(figure: Heatmap | Lines | Bars) -> Dict:

@@ -68,10 +68,10 @@ class Publisher:
         return {"name": name, "units": len(arrays), "files": [path]}
 
     def figure(self, figure: Figure) -> dict[str, Any]:
-        """Write a figure as PNG, SVG, CSV and the plotly JSON that the report shows."""
+        """Write a figure as PNG, SVG, CSV and the JSON that the report shows."""
         stem = f"figures/{files.safe_name(figure.name)}"
         plotly = interactive.to_json(figure).encode()
-        names = [f"{stem}.{end}" for end in ("plotly.json", "png", "svg", "csv")]
+        names = [f"{stem}.{end}" for end in (interactive.ending(figure), "png", "svg", "csv")]
         if not self._drawn(names, files.sha256(plotly)):
             picture = still.draw(figure)
             content = (plotly, still.png(picture), still.svg(picture), still.csv(figure))

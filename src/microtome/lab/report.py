@@ -21,16 +21,18 @@ from markupsafe import Markup
 from microtome import files
 from microtome.lab import tables
 from microtome.lab.manifest import Manifest
+from microtome.lab.passages import shade
 from microtome.lab.store import RunFolder
 
 _SHOWN_ROWS = 20
 _NUMBER = "{:.3g}"
+_ON_SCREEN = (".plotly.json", ".passages.json")
 
 
 def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> bytes:
     """The report's bytes; `found` is the content of `findings.json`."""
     steps = [_step(folder, manifest, step) for step in found["steps"]]
-    figures = any(step["figures"] for step in steps)
+    figures = any(figure["json"] for step in steps for figure in step["figures"])
     plotly, js = (_plotly() if figures else ""), _web("report.js")
     provenance = manifest.provenance
     text = template("report.html.j2").render(
@@ -100,16 +102,34 @@ def _interval(finding: dict[str, Any]) -> str:
 
 
 def _figure(folder: RunFolder, figure: dict[str, Any]) -> dict[str, Any]:
-    name = next(name for name in figure["files"] if name.endswith(".plotly.json"))
+    name = next(name for name in figure["files"] if name.endswith(_ON_SCREEN))
     content = files.inside(folder.path, name).read_text(encoding="ascii")
-    # Inside a script element only `<` could end it; JSON may write it as an escape.
-    safe = content.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return {
-        **figure,
-        "id": f"figure-{files.sha256(name.encode())[:12]}",
-        "json": Markup(safe),
-        "links": _links(figure["files"]),
-    }
+    shown: dict[str, Any] = {"json": "", "passages": None}
+    if figure["kind"] == "passages":
+        shown["passages"] = _passages(json.loads(content))
+    else:
+        # Inside a script element only `<` could end it; JSON may write it as an escape.
+        safe = content.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+        shown["json"] = Markup(safe)
+    identity = f"figure-{files.sha256(name.encode())[:12]}"
+    return {**figure, **shown, "id": identity, "links": _links(figure["files"])}
+
+
+def _passages(content: dict[str, Any]) -> dict[str, Any]:
+    """Passages with the shade of every token, for the template."""
+    limit = content["limit"]
+    rows, shares = [], [0.0, 0.25, 0.5, 1.0]
+    for one in content["passages"]:
+        values = one["values"]
+        if any(value is not None and value < 0 for value in values):
+            shares = [-1.0, -0.5, 0.0, 0.5, 1.0]
+        marks = [(*shade(value, limit), i == one["peak"]) for i, value in enumerate(values)]
+        finite = [value for value in values if value is not None]
+        most = max(finite, key=abs, default=None)
+        tokens = list(zip(one["tokens"], values, marks, strict=True))
+        rows.append({"label": one["label"], "tokens": tokens, "most": most})
+    steps = [(share * limit, shade(share * limit, limit)) for share in shares]
+    return {"rows": rows, "unit": content["unit"], "steps": steps}
 
 
 def _table(folder: RunFolder, manifest: Manifest, table: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +144,7 @@ def _links(names: list[str]) -> list[dict[str, str]]:
     return [
         {"href": quote(name), "kind": name.rsplit(".", 1)[-1].upper()}
         for name in names
-        if not name.endswith(".plotly.json")
+        if not name.endswith(_ON_SCREEN)
     ]
 
 
@@ -133,6 +153,12 @@ def _number(value: Any) -> str:
     if isinstance(value, float):
         return _NUMBER.format(value) if math.isfinite(value) else str(value)
     return "" if value is None else str(value)
+
+
+def _tint(mark: tuple[Any, ...]) -> str:
+    """A style that shades a token."""
+    (red, green, blue), strength = mark[:2]
+    return f"background-color: rgb({red} {green} {blue} / {strength:.2f})" if strength else ""
 
 
 def _bytes(count: int) -> str:
@@ -160,5 +186,6 @@ def template(name: str) -> jinja2.Template:
     )
     environment.filters["number"] = _number
     environment.filters["bytes"] = _bytes
+    environment.globals["tint"] = _tint
     environment.globals["web"] = lambda name: Markup(_web(name))
     return environment.from_string(_web(name))

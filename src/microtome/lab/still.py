@@ -21,7 +21,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 
-from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, colour
+from microtome.lab import passages_still
+from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Passages, colour
 
 _STYLE: Any = {
     "font.size": 10, "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False,
@@ -92,6 +93,8 @@ def _size(figure: Any) -> tuple[float, float]:
         wide = 0.62 if figure.annotate else 0.34
         side = 0.075 * max((len(_label(row)) for row in figure.rows), default=0)
         return min(max(3.6, wide * columns) + side + 1.6, 16), min(max(2.2, 0.3 * rows) + 1.5, 16)
+    if isinstance(figure, Passages):
+        return passages_still.size(figure)
     if isinstance(figure, Bars) and figure.horizontal:
         bars = len(figure.labels) * max(len(figure.groups), 1)
         return 7.5, min(max(2.6, 0.14 * bars + 0.12 * len(figure.labels) + 1.4), 16)
@@ -170,6 +173,7 @@ _DRAW: dict[str, Callable[[Axes, Any], None]] = {
     "heatmap": _heatmap,
     "lines": _lines,
     "bars": _bars,
+    "passages": lambda ax, figure: passages_still.draw(ax, figure, _label),
 }
 
 
