@@ -60,6 +60,11 @@ class Baseline:
         """Root mean square length of the states: the unit of scaled distances."""
         return self.states.float().pow(2).sum(-1).mean(-1).sqrt()
 
+    def other(self, step: int) -> int:
+        """The likeliest token that the solution does not take at `step`."""
+        first, second = self.choices[step].ids
+        return first if second == self.ids[step] else second
+
     def before(self, step: int) -> tuple[int, ...]:
         """Prompt and solution up to `step`, which is not included."""
         return (*self.prompt_ids, *self.ids[:step])
@@ -184,7 +189,7 @@ def fork(
     """
     if not points:
         return []
-    forced = [baseline.choices[t].ids[1] for t in points] if tokens is None else list(tokens)
+    forced = [baseline.other(t) for t in points] if tokens is None else list(tokens)
     steps = _steps(baseline, points, finish)
     pooling = Pooling(baseline.sites, baseline.stride, (min(baseline.span, steps),))
     found = continue_greedily(

@@ -9,10 +9,13 @@ solutions are many methods (`clusters`).
 from typing import TYPE_CHECKING, Any
 
 from microtome.lab.study import Step
+from microtome.studies.sampling.attribution import Attribution
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.costs import memory_of, speed_of
 from microtome.studies.sampling.rehearsal import stand_in
+from microtome.studies.sampling.sensitivity import Sensitivity
 from microtome.studies.sampling.sources import sources_of
+from microtome.studies.sampling.variance import Variance
 
 if TYPE_CHECKING:
     import microtome as mt
@@ -22,7 +25,7 @@ class Sampling(Configuration):
     """The geometry of what a model might have said."""
 
     def chain(self) -> tuple[Step, ...]:
-        steps: list[Step] = []
+        steps: list[Step] = [Variance(), Sensitivity(), Attribution()]
         return tuple(steps)
 
     def provenance(self) -> dict[str, Any]:
@@ -50,7 +53,7 @@ class Sampling(Configuration):
             n_problems=6,
             samples=24,
             temperatures=(0.0, 0.7, 1.0),
-            checkpoints=(8, 16, 24, 32),
+            checkpoints=(8, 16, 24),
             max_new_tokens=64,
             stride=4,
             interval=4,
