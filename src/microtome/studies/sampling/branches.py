@@ -109,6 +109,17 @@ class Branched:
             return None
         return after is None or not self.grader.same(after, before)
 
+    def tokens(self) -> Rows:
+        """One row per token of the greedy solution: its text, p and the entropy it was drawn at."""
+        base = self.baseline
+        return [
+            {
+                "problem": self.problem.id, "t": t, "id": token, "text": self.text((token,)),
+                "p1": choice.probabilities[0], "entropy": choice.entropy,
+            }
+            for t, (token, choice) in enumerate(zip(base.ids, base.choices, strict=True))
+        ]  # fmt: skip
+
     def layers(self) -> Rows:
         """One row per fork and layer: D(t), the size of the states, and the noise."""
         return [

@@ -17,6 +17,7 @@ from microtome.studies.sampling.verdicts import row_of, said
 if TYPE_CHECKING:
     import pandas as pd
 
+_SIZES = ("size", "size_low", "size_high")
 CONDITIONS = (FORK, ELSEWHERE, RANDOM)
 
 
@@ -28,7 +29,9 @@ def layer_means(layers: "pd.DataFrame", study: Configuration) -> Rows:
         row |= row_of(mean_of(rows, "total", study))
         row |= {name: float(rows[name].mean()) for name in ("attention", "mlp")}
         row |= size_of(rows, "total", study)
-        row["seed"] = float(rows["seed"].mean()) if rows["seed"].notna().all() else None
+        known = bool(rows["seed"].notna().all())
+        theirs = size_of(rows, "seed", study) if known else {}
+        row |= {f"seed_{name}": theirs.get(name) for name in _SIZES}
         found.append(row)
     return found
 

@@ -53,6 +53,7 @@ class Sensitivity(Step):
         )  # fmt: skip
         tables = {
             "fork_solutions": [found.solution()],
+            "fork_tokens": found.tokens(),
             "fork_points": found.points(study.lookahead_tokens),
             "fork_layers": found.layers(),
         }

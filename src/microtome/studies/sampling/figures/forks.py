@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtome.lab.figures import PALETTE, BarGroup, Bars, Figure, Lines, Series
+from microtome.lab.passages import Passage, Passages
 from microtome.lab.study import Tables
 from microtome.statistics import bootstrap_mean
 from microtome.studies.sampling.branches import records
@@ -27,7 +28,33 @@ def fork_figures(study: Configuration, tables: Tables) -> list[Figure]:
         own = forks[(forks["problem"] == problem) & forks["divergence"].notna()]
         if len(own):
             figures.append(_along(own.sort_values("t"), str(problem), study))
-    return [*figures, *_layers(tables["fork_layers"], forks, study)]
+    texts = _texts(tables["fork_tokens"], forks, problems, study)
+    return [texts, *figures, *_layers(tables["fork_layers"], forks, study)]
+
+
+def _texts(
+    tokens: "pd.DataFrame", forks: "pd.DataFrame", problems: list[str], study: Configuration
+) -> Passages:
+    """The solutions as they read, every fork shaded."""
+    passages = []
+    for problem in problems:
+        text = tokens[tokens["problem"] == problem].sort_values("t")
+        own = forks[forks["problem"] == problem].set_index("t")
+        top = own.index[own["rank_in_problem"] == 1]
+        for column, label in (("divergence", "D"), ("spread", "√(p1 p2)·D")):
+            values = own[column].astype(float).reindex(text["t"]).tolist()
+            peak = int(top[0]) if len(top) else None
+            passages.append(Passage(text["text"].tolist(), values, f"{problem}, {label}", peak))
+    return Passages(
+        "fork_texts",
+        "Solutions, shaded by where one other token leads away",
+        f"Each greedy solution twice. Shaded tokens are forks (others were not tried): first by D, "
+        f"how far the next {study.branch_tokens} tokens lead when the second likeliest token is "
+        f"forced there, then by √(p1 p2)·D, what that choice adds to the spread of samples; "
+        f"marked is the top fork.",
+        passages,
+        SIZE,
+    )
 
 
 def _along(own: "pd.DataFrame", problem: str, study: Configuration) -> Bars:

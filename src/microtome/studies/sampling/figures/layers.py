@@ -29,7 +29,7 @@ def layer_figures(study: Configuration, tables: Tables) -> list[Figure]:
         _map(layers[layers["condition"] == FORK]),
         _ablations(tables["attribution_ablations"]),
     ]
-    return [*figures, _original(tables)] if study.formula == "seed" else figures
+    return [*figures, _original(tables, study)] if study.formula == "seed" else figures
 
 
 def _means(means: "pd.DataFrame", study: Configuration) -> Grid:
@@ -141,20 +141,24 @@ def _ablations(rows: "pd.DataFrame") -> Bars:
     )
 
 
-def _original(tables: Tables) -> Lines:
+def _original(tables: Tables, study: Configuration) -> Lines:
     means = tables["attribution_layer_means"]
     own = means[means["condition"] == FORK].sort_values("layer")
-    layers = own["layer"].tolist()
+    series = [
+        Series(
+            label, own["layer"].tolist(), own[f"{prefix}size"].astype(float).tolist(),
+            _ends(own, f"{prefix}size", f"{prefix}size_low"),
+            _ends(own, f"{prefix}size", f"{prefix}size_high"), PALETTE[ink],
+        )
+        for label, prefix, ink in (("exact", "", 1), ("original's formula", "seed_", 7))
+    ]  # fmt: skip
     return Lines(
         "fork_attribution_original",
         "The original's formula beside the exact split",
-        "Mean over forks. The original's (W_U[top 1] − W_U[top 2])·(h_l − h_l−1) has no norm, gain "
-        "or soft-cap and mixes a normed last state with raw ones: it does not sum to the logit "
-        "difference, the exact split does.",
-        [
-            Series("exact", layers, own["mean"].tolist(), colour=PALETTE[1]),
-            Series("original's formula", layers, own["seed"].tolist(), colour=PALETTE[7]),
-        ],
+        f"Mean size over forks, {study.level:.0%} intervals over problems. The original's "
+        f"(W_U[top 1] − W_U[top 2])·(h_l − h_l−1) has no norm, gain or soft-cap and mixes a normed "
+        f"last state with raw ones: it does not sum to the logit difference, the exact split does.",
+        series,
         "layer",
-        UNIT,
+        f"{UNIT}, size",
     )
