@@ -1,10 +1,16 @@
 """Dictionaries as other libraries' files hold them: random weights, written here for reading."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
+
+D, D_DICT = 16, 64
+X = 2 * torch.randn(30, D, generator=torch.Generator().manual_seed(3)) + 0.2
 
 
 def parameters(d: int, d_dict: int, seed: int = 0) -> dict[str, Tensor]:
@@ -34,3 +40,19 @@ def gemma_scope(
     save = np.savez_compressed if compressed else np.savez
     save(at / "params.npz", **{k: v.numpy() for k, v in parameters(d, d_dict, seed).items()})
     return at
+
+
+def close(found: Tensor, expected: Tensor) -> None:
+    """Equal to 1e-5, and not because both are zero."""
+    assert (expected != 0).any()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def put(folder: Path, name: str, tensors: dict[str, Tensor], config: Any = None) -> Path:
+    """A file of tensors, and the JSON that goes with it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.contiguous() for key, value in tensors.items()}, folder / name)
+    if config is not None:
+        beside = "cfg.json" if name.startswith("sae") else "config.json"
+        (folder / beside).write_text(json.dumps(config))
+    return folder
