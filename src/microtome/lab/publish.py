@@ -50,6 +50,18 @@ class Publisher:
         text = json.dumps(files.strict_json(value), indent=2, ensure_ascii=False, allow_nan=False)
         self.put(name, (text + "\n").encode("utf-8", "backslashreplace"))
 
+    def put_data(self, name: str, value: Any) -> str:
+        """Write a conclusion's data as JSON, or line by line where its name ends in .jsonl."""
+        path = f"data/{files.safe_name(name)}"
+        if not name.endswith(".jsonl"):
+            self.put_json(f"{path}.json", value)
+            return f"{path}.json"
+        lines = [
+            json.dumps(files.strict_json(row), ensure_ascii=False, allow_nan=False) for row in value
+        ]
+        self.put(path, "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+        return path
+
     def table(self, name: str, table: pa.Table) -> dict[str, Any]:
         """Write a table as Parquet and CSV."""
         stem = f"tables/{files.safe_name(name)}"
@@ -122,11 +134,10 @@ def publish(
     audits: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """Write all of a step; returns what `steps/<step>.json` says."""
-    data = []
-    for name, value in conclusion.data.items():
-        path = f"data/{files.safe_name(name)}.json"
-        publisher.put_json(path, value)
-        data.append({"name": name, "files": [path]})
+    data = [
+        {"name": name, "files": [publisher.put_data(name, value)]}
+        for name, value in conclusion.data.items()
+    ]
     content = {
         "step": step.name,
         "version": step.version,

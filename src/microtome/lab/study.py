@@ -73,7 +73,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What a step says in the end; `data` goes to `data/<name>.json`, tables to `tables/`."""
+    """What a step says in the end; tables go to `tables/`, data to `data/<name>.json`.
+
+    Data whose name ends in `.jsonl` is a sequence, written one line an item.
+    """
 
     findings: Sequence[Finding] = ()
     tables: "Mapping[str, Rows | pd.DataFrame]" = field(default_factory=dict)

@@ -1,0 +1,66 @@
+"""What ablating says, in sentences."""
+
+from typing import Any
+
+from microtome.lab.study import Finding, Tables
+from microtome.studies.misconceptions.configuration import Configuration
+from microtome.studies.misconceptions.marking import stand_in_of
+
+Rows = list[dict[str, Any]]
+
+
+def ablation_findings(made: Rows, tables: Tables, study: Configuration) -> list[Finding]:
+    """One sentence over all layers, one per layer and side, one on token detectors."""
+    if not made:
+        return [Finding("No feature was found to ablate: none fires in enough pairs.")]
+    return [*_overall(made), *(_one(row, study) for row in made), _tokens(tables)]
+
+
+def _overall(made: Rows) -> list[Finding]:
+    """Whether every ablation went where it was predicted to go."""
+    own = [row for row in made if row["predicted"]]
+    if len(own) < 2:
+        return []
+    beyond = sum(row["beyond_all"] for row in own)
+    return [
+        Finding(
+            f"In {beyond} of {len(own)} ablations (layer × side) the answer moves in the predicted "
+            f"direction by more than under every one of {own[0]['n_random']} random sets of the "
+            f"same mean activation.",
+            n=len(own), control="by chance one in "
+            f"{1 + own[0]['n_random']} of them", about="ablations beyond every random set",
+        )
+    ]  # fmt: skip
+
+
+def _one(row: dict[str, Any], study: Configuration) -> Finding:
+    features = str(row["features"]).split()
+    named = f"feature {features[0]}" if len(features) == 1 else f"{len(features)} features"
+    said = {-1: "should fall", 1: "should rise", 0: "has no predicted direction"}
+    where = f"layer {row['layer']}"
+    of = f", higher in {row['side']} members," if row["predicted"] else ""
+    beyond = "more than" if row["beyond_all"] else "not more than"
+    return Finding(
+        f"Without {named} of {where}{of} log p(correct) − log p(misconception) changes by "
+        f"{row['mean_change']:+.3g} nats on average (it {said[row['predicted']]}), {beyond} under "
+        f"every random set; it falls on {row['decreased']}, rises on {row['increased']} and stays "
+        f"within {study.tolerance:g} on {row['unchanged']} prompts.",
+        row["mean_change"], row["low"], row["high"], unit="nats", n=row["n"],
+        control=f"{row['n_random']} random sets of the same mean activation: largest "
+        f"{row['random_max']:+.3g} that way, p = {row['p_random']:.2g}",
+        about=f"ablation at {where}, {row['side']}",
+    )  # fmt: skip
+
+
+def _tokens(tables: Tables) -> Finding:
+    frame = tables["ablate_features"]
+    found = int(frame["token_detector"].sum())
+    stand_in = f" The features are {stand_in_of(tables)}." if stand_in_of(tables) else ""
+    return Finding(
+        f"{found} of {len(frame)} ablated features reach half of their own activation when one "
+        f"of their strongest tokens stands in a neutral sentence: these may be detectors of a "
+        f"token rather than of who speaks.{stand_in}",
+        n=len(frame), about="token detectors",
+        control=f"without the token they reach {frame['without'].mean():.2g} on average, with it "
+        f"{frame['injected'].mean():.2g}, on their own prompts {frame['natural'].mean():.2g}",
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""Which features fire: the strongest per prompt and layer, and the sparse codes of every token.
+
+`features.jsonl` lists the top features where each prompt is read (`reading.py`); the arrays
+`codes_layer_<n>_{indices,values,offsets}` hold every token of every prompt, in the order of the
+table `features_tokens`. Audit: the share of variance that each dictionary leaves on these prompts.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtome.audit import Audit
+from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.studies.misconceptions.configuration import Configuration
+from microtome.studies.misconceptions.costs import pass_cost
+from microtome.studies.misconceptions.pairs import of_rows
+from microtome.studies.misconceptions.reading import Read, Reading, read_codes, readings
+from microtome.studies.misconceptions.units import pair_units
+from microtome.studies.misconceptions.warm import Warm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_UNEXPLAINED = 1.0
+
+
+class Features(Step):
+    """Top features per prompt and layer, and all sparse codes."""
+
+    name = "features"
+    version = 1
+    summary = "Which features of the residual stream fire on each prompt, layer by layer."
+    reads = (
+        "layers", "dictionaries", "width", "average_l0", "random_dictionary", "topk", "positions",
+        "max_rows", "seed",
+    )  # fmt: skip
+
+    def units(self, study: Configuration) -> list[Unit]:
+        return pair_units(study)
+
+    def cost(self, study: Configuration) -> Cost:
+        return pass_cost(study, passes=1, bytes_per_prompt=4000)
+
+    def compute(self, unit: Unit, warm: Warm, study: Configuration) -> Product:
+        rows: Any = unit.inputs["prompts"]
+        read = readings(warm.model, of_rows(rows), study.positions)
+        codes = read_codes(warm.model, read, warm.dictionaries, study.max_rows)
+        arrays: dict[str, np.ndarray] = {}
+        for layer, one in codes.items():
+            arrays |= one.codes.arrays(layer)
+        tables = {
+            "features": [r for layer in codes for r in _top(codes[layer], read, layer, study.topk)],
+            "features_prompts": [{"unit": unit.name, **_prompt_row(one)} for one in read],
+            "features_tokens": [row for one in read for row in _token_rows(one, warm)],
+            "features_dictionaries": [_dictionary(warm, n, codes[n]) for n in codes],
+        }
+        return Product(tables, arrays, _audits(codes))
+
+    def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
+        prompts = tables["features_prompts"]
+        return Conclusion(
+            findings=[_said(tables, study)],
+            tables={"features_dictionaries": _summed(tables["features_dictionaries"])},
+            data={"features.jsonl": _lines(tables["features"], prompts)},
+        )
+
+
+def _top(found: Read, read: Sequence[Reading], layer: int, k: int) -> list[dict[str, Any]]:
+    """The k strongest features of every prompt that fire at all."""
+    values = found.pooled(read)
+    rows = []
+    for prompt, own in zip(read, values, strict=True):
+        order = np.argsort(-own, kind="stable")[:k]
+        rows += [
+            {"id": prompt.prompt.id, "layer": layer, "rank": rank, "feature": int(f),
+             "activation": float(own[f])}
+            for rank, f in enumerate(order, start=1)
+            if own[f] > 0
+        ]  # fmt: skip
+    return rows
+
+
+def _prompt_row(one: Reading) -> dict[str, Any]:
+    prompt = one.prompt
+    return {
+        "id": prompt.id, "pair_id": prompt.pair_id, "label": prompt.label,
+        "domain": prompt.domain, "role": prompt.role, "prompt": prompt.prompt,
+        "read": one.how, "first": min(one.at), "last": max(one.at), "tokens": len(one.ids),
+    }  # fmt: skip
+
+
+def _token_rows(one: Reading, warm: Warm) -> list[dict[str, Any]]:
+    return [
+        {"id": one.prompt.id, "position": at, "token_id": token,
+         "token": warm.model.tokenizer.decode([token]), "answer": at >= one.n_prompt}
+        for at, token in enumerate(one.ids)
+    ]  # fmt: skip
+
+
+def _dictionary(warm: Warm, layer: int, found: Read) -> dict[str, Any]:
+    """What a dictionary is, and its L0 and FVU on the prompts of one unit."""
+    own = warm.dictionaries[layer]
+    origin = own.origin
+    return {
+        "layer": layer, "source": origin.source, "architecture": own.architecture,
+        "format": origin.format, "sha256": origin.sha256, "stand_in": origin.stand_in,
+        "stated_l0": _number(origin.facts.get("average_l0")), "d_dict": own.d_dict,
+        "l0": len(found.codes.indices) / len(found.codes), "fvu": found.fvu,
+        "tokens": len(found.codes),
+    }  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _audits(codes: dict[int, Read]) -> list[Audit]:
+    note = "More than 1: another site, another model, or a scale that is missing."
+    return [
+        Audit(f"variance unexplained at layer {layer}", one.fvu, _MOST_UNEXPLAINED, note=note)
+        for layer, one in codes.items()
+        if one.fvu is not None
+    ]
+
+
+def _summed(units: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Each dictionary once, L0 and FVU averaged over tokens."""
+    rows = []
+    for _, own in units.groupby("layer", sort=False):
+        weights = own["tokens"] / own["tokens"].sum()
+        row = {str(k): v for k, v in own.iloc[0].items()} | {"tokens": int(own["tokens"].sum())}
+        row |= {name: float((own[name] * weights).sum()) for name in ("l0", "fvu")}
+        rows.append(row)
+    return rows
+
+
+def _lines(top: "pd.DataFrame", prompts: "pd.DataFrame") -> list[dict[str, Any]]:
+    """One line per prompt and layer."""
+    about = prompts.set_index("id")
+    return [
+        {"id": name, "pair_id": about.at[name, "pair_id"], "label": about.at[name, "label"],
+         "layer": int(str(layer)), "read": about.at[name, "read"],
+         "topk_feature_ids": own["feature"].tolist(),
+         "topk_feature_activations": own["activation"].tolist()}
+        for (layer, name), own in top.groupby(["layer", "id"], sort=False)
+    ]  # fmt: skip
+
+
+def _said(tables: Tables, study: Configuration) -> Finding:
+    found, prompts = _summed(tables["features_dictionaries"]), tables["features_prompts"]
+    parts = [
+        f"layer {row['layer']} {row['l0']:.3g} of {row['d_dict']} a token, FVU {row['fvu']:.2g}"
+        for row in found
+    ]
+    where = " and ".join(
+        _where(str(how), int(n)) for how, n in prompts["read"].value_counts().items()
+    )
+    stand_in = f" These features are {found[0]['stand_in']}." if found[0]["stand_in"] else ""
+    return Finding(
+        f"Features that fire: {'; '.join(parts)}. Read {where}.{stand_in}",
+        n=len(prompts), about="features",
+    )  # fmt: skip
+
+
+def _where(how: str, n: int) -> str:
+    said = {
+        "last": "at the last prompt token", "all": "as the mean over all tokens",
+        "max": "as the largest over all tokens", "answer": "on the forced answer tokens",
+    }  # fmt: skip
+    return f"{said[how]} ({n} prompts)"

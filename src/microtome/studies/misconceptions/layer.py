@@ -1,0 +1,174 @@
+"""All that is done at one layer: choose what to ablate, ablate it, and ablate random features."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from microtome.audit import Audit
+from microtome.lab.study import Product
+from microtome.statistics import Floats
+from microtome.studies.misconceptions.ablating import Ablation, difference, scored_without
+from microtome.studies.misconceptions.codes import Codes
+from microtome.studies.misconceptions.configuration import Configuration
+from microtome.studies.misconceptions.contrasting import Contrast
+from microtome.studies.misconceptions.injection import inject
+from microtome.studies.misconceptions.matching import matched_sets
+from microtome.studies.misconceptions.pairs import Pair
+from microtome.studies.misconceptions.reading import Reading, read_codes, readings
+from microtome.studies.misconceptions.scoring import score
+from microtome.studies.misconceptions.targets import Target, chosen_targets, selected
+from microtome.studies.misconceptions.warm import Warm
+
+Rows = list[dict[str, Any]]
+_AUDITED = 8
+"""Prompts on which a feature that never fires is ablated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer's codes of all prompts, what they select, and how features are ablated."""
+
+    number: int
+    warm: Warm
+    study: Configuration
+    read: tuple[Reading, ...]
+    codes: Codes
+    found: Contrast
+    ablation: Ablation
+
+    @property
+    def d_dict(self) -> int:
+        return self.ablation.dictionary.d_dict
+
+    def ablated_tokens(self, ids: set[str]) -> Codes:
+        """The codes of the tokens at which these prompts are ablated."""
+        return self.codes.at(_tokens(self.read, ids, self.study.ablated_positions))
+
+    def baseline(self, target: Target) -> Floats:
+        """log p of both answers "prompt answer" as the model gives them."""
+        found = score(self.warm.model, target.prompts, self.study.max_rows)
+        return np.asarray(found.numpy())
+
+
+def prepare(layer: int, pairs: Sequence[Pair], warm: Warm, study: Configuration) -> Layer:
+    """Read the prompts and contrast those to select on."""
+    read = readings(warm.model, pairs, study.positions)
+    dictionary = warm.dictionaries[layer]
+    own = read_codes(warm.model, read, {layer: dictionary}, study.max_rows)[layer]
+    prompts = [one.prompt for one in read]
+    found = selected(layer, own.pooled(read), prompts, study)
+    pool = {p.id for p in prompts if p.role == "select"} or {p.id for p in prompts}
+    tokens = own.codes.at(_tokens(read, pool, study.ablated_positions))
+    ablation = Ablation(dictionary, study.mode, study.ablated_positions, tokens, study.seed)
+    return Layer(layer, warm, study, tuple(read), own.codes, found, ablation)
+
+
+def layer_product(layer: Layer) -> Product:
+    """The rows of one layer: results per prompt, controls per random set, the features' own."""
+    results: Rows = []
+    controls: Rows = []
+    features: Rows = []
+    prompts = [one.prompt for one in layer.read]
+    for target in chosen_targets(layer.number, layer.found, prompts, layer.study):
+        baseline = layer.baseline(target)
+        results += _results(layer, target, baseline)
+        controls += _controls(layer, target, difference(baseline)[list(target.headline)])
+        features += _features(layer, target)
+    made = {
+        "ablate_results": results,
+        "ablate_controls": controls,
+        "ablate_features": features,
+    }
+    return Product({name: rows for name, rows in made.items() if rows}, audits=_silent(layer))
+
+
+def _results(layer: Layer, target: Target, baseline: Floats) -> Rows:
+    ablated = scored_without(
+        layer.warm.model, target.prompts, layer.ablation, target.features, layer.study.max_rows
+    )
+    change = difference(ablated) - difference(baseline)
+    return [
+        {**_place(target), "id": p.id, "pair_id": p.pair_id, "label": p.label, "role": p.role,
+         "baseline_correct": float(baseline[i, 0]), "baseline_misconception": float(baseline[i, 1]),
+         "ablated_correct": float(ablated[i, 0]), "ablated_misconception": float(ablated[i, 1]),
+         "change": float(change[i]), "headline": i in target.headline}
+        for i, p in enumerate(target.prompts)
+    ]  # fmt: skip
+
+
+def _controls(layer: Layer, target: Target, baseline: Floats) -> Rows:
+    """Random sets on the prompts of the headline."""
+    means = layer.ablated_tokens({p.id for p in target.compared}).means(layer.d_dict)
+    sets = matched_sets(target.features, means, layer.study.controls, layer.study.seed)
+    rows: Rows = []
+    for number, features in enumerate(sets, start=1):
+        ablated = scored_without(
+            layer.warm.model, target.compared, layer.ablation, features, layer.study.max_rows
+        )
+        change = difference(ablated) - baseline
+        rows.append(
+            {**_place(target), "control": number, "control_features": _told(features),
+             "mean_change": float(change.mean()), "sign": target.sign,
+             "activation": float(means[list(features)].sum()),
+             "target_activation": float(means[list(target.features)].sum())}
+        )  # fmt: skip
+    return rows
+
+
+def _features(layer: Layer, target: Target) -> Rows:
+    """Each ablated feature: how it differed, and what its strongest tokens do elsewhere."""
+    place = {feature.number: i for i, feature in enumerate(layer.found.features)}
+    p, rows = layer.found.flips.p_max_t, []
+    kept = [i for i, one in enumerate(layer.read) if one.prompt.role == "select"]
+    read = [layer.read[i] for i in kept] or list(layer.read)
+    codes = layer.codes.at(_tokens(layer.read, {one.prompt.id for one in read}, "whole"))
+    for rank, feature in enumerate(target.features, start=1):
+        i = place.get(feature)
+        found = inject(
+            layer.warm.model, layer.ablation.dictionary, feature, codes, read, layer.study.level
+        )
+        rows.append(
+            {**_place(target), "rank": rank, "feature": feature,
+             "mean": 0.0 if i is None else float(layer.found.mean[i]),
+             "p_max_t": 1.0 if i is None else float(p[i]), **found.row(layer.warm.model)}
+        )  # fmt: skip
+    return rows
+
+
+def _silent(layer: Layer) -> list[Audit]:
+    """A feature that never fires, ablated: the largest change of a log-probability."""
+    fires = np.zeros(layer.d_dict, dtype=bool)
+    fires[layer.codes.indices] = True
+    if fires.all():
+        return []
+    feature = int(np.flatnonzero(~fires)[0])
+    prompts = [one.prompt for one in layer.read[:_AUDITED]]
+    at_end = replace(layer.ablation, mode="zero", positions="last")
+    rows = layer.study.max_rows
+    without = scored_without(layer.warm.model, prompts, at_end, (feature,), rows)
+    plain = score(layer.warm.model, prompts, rows).numpy()
+    worst = float(np.abs(without - plain).max())
+    return [Audit("change of log p without a feature that never fires", worst, 0.0)]
+
+
+def _place(target: Target) -> dict[str, Any]:
+    return {"layer": target.layer, "side": target.side, "features": _told(target.features)}
+
+
+def _told(features: Sequence[int]) -> str:
+    return " ".join(map(str, features))
+
+
+def _tokens(read: Sequence[Reading], ids: set[str], positions: str) -> np.ndarray:
+    """Places of tokens among all tokens: every one ("whole"), all but BOS, or the prompts' last."""
+    found: list[int] = []
+    start = 0
+    for one in read:
+        if one.prompt.id in ids:
+            inside = range(int(positions == "all" and one.bos), len(one.ids))
+            kept = [one.n_prompt - 1] if positions == "last" else inside
+            found += [start + at for at in kept]
+        start += len(one.ids)
+    return np.array(found, dtype=np.int64)

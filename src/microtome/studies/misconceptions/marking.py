@@ -1,0 +1,31 @@
+"""Marks on what random directions made, so that no figure of theirs passes for a finding."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from microtome.lab.figures import Figure
+from microtome.lab.study import Tables
+
+F = TypeVar("F", bound=Figure)
+
+
+def stand_in_of(tables: Tables) -> str:
+    """What stands in place of trained dictionaries, empty where nothing does."""
+    named = set(tables["features_dictionaries"]["stand_in"]) - {""}
+    return next(iter(named), "")
+
+
+def marked(figures: Sequence[Figure], stand_in: str) -> list[Figure]:
+    """The figures, with the stand-in in names, titles and captions where there is one."""
+    if not stand_in:
+        return list(figures)
+    return [
+        replace(
+            one,
+            name=f"{one.name}_random_dictionary",
+            title=f"{one.title} (RANDOM DIRECTIONS)",
+            caption=f"The features are {stand_in}. {one.caption}",
+        )
+        for one in figures
+    ]

@@ -1,0 +1,47 @@
+"""The misconceptions study: which sparse features tell right physics from a misconception.
+
+What the model answers (`prompts`), which features fire (`features`), which of them differ between
+the members of minimal pairs, found on one half and tested on the other (`contrast`), and what
+ablating those does to log p(right) − log p(misconception) beside random features (`ablate`).
+"""
+
+from typing import Any
+
+from microtome.lab.study import Step
+from microtome.studies.misconceptions.ablate import Ablate
+from microtome.studies.misconceptions.configuration import Configuration
+from microtome.studies.misconceptions.contrast import Contrast
+from microtome.studies.misconceptions.costs import memory_of, speed_of
+from microtome.studies.misconceptions.features import Features
+from microtome.studies.misconceptions.prompts import Prompts
+from microtome.studies.misconceptions.rehearsal import stand_in
+from microtome.studies.misconceptions.shelf import layers_of
+from microtome.studies.misconceptions.sources import sources_of
+from microtome.studies.misconceptions.warm import Warm, load
+
+
+class Misconceptions(Configuration):
+    """Right physics against a common misconception, in sparse features."""
+
+    def chain(self) -> tuple[Step, ...]:
+        return (Prompts(), Features(), Contrast(), Ablate())
+
+    def provenance(self) -> dict[str, Any]:
+        return sources_of(self)
+
+    def warm(self) -> Warm:
+        return load(self)
+
+    def speed(self) -> float:
+        return speed_of(self)
+
+    def memory(self) -> int:
+        return memory_of(self, len(layers_of(self)))
+
+    def dry(self) -> "Misconceptions":
+        return self.model_copy(update=stand_in(self))
+
+    @classmethod
+    def demo(cls) -> "Misconceptions":
+        """All steps on the embedded specimen and its own dictionaries."""
+        return cls(model="specimen:world")

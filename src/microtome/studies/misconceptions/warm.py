@@ -1,0 +1,31 @@
+"""What the steps share while they compute: the model and its dictionaries by layer."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import microtome as mt
+from microtome.studies.misconceptions.configuration import Configuration
+from microtome.studies.misconceptions.material import pairs_of
+from microtome.studies.misconceptions.reading import fork
+from microtome.studies.misconceptions.shelf import load_dictionaries
+
+if TYPE_CHECKING:
+    from microtome.dictionaries.dictionary import Dictionary
+
+
+@dataclass(frozen=True, eq=False)
+class Warm:
+    """A loaded model and the dictionary of every layer that is read."""
+
+    model: "mt.Model"
+    dictionaries: "dict[int, Dictionary]"
+
+
+def load(study: Configuration) -> Warm:
+    """Load both; every pair's answers are tried and every dictionary is checked before any work."""
+    model = mt.load(study.model, device=study.device, dtype=study.dtype)
+    for pair in pairs_of(study):
+        for prompt in pair.members:
+            ids = fork(model, prompt).ids
+            model.tokenize([ids])
+    return Warm(model, load_dictionaries(study, model))
