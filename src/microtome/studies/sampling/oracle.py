@@ -12,7 +12,7 @@ from microtome import files
 from microtome.data.judge import Endpoint
 from microtome.data.problems import Problem
 from microtome.errors import StrideError
-from microtome.model.sampling import Samples, sample
+from microtome.model.sampling import sample
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.judging import answers
 from microtome.studies.sampling.problem_set import prompt_of
@@ -70,12 +70,11 @@ def oracle_ids(
     return tuple(ids[: study.max_new_tokens])
 
 
-def demand_pooled(pooled: Samples, checkpoint: int, problem: Problem, what: str) -> None:
-    """StrideError where a text that must have a latent has no member of S."""
-    stride = pooled.pools.pooling.stride if pooled.pools else 1
-    short = [t for t, n in zip(pooled.lengths, pooled.counts(checkpoint), strict=True) if n == 0]
-    if short:
+def demand_tokens(length: int, stride: int, problem: Problem, what: str) -> None:
+    """StrideError where a text that must have a latent is shorter than the stride."""
+    if length < stride:
+        usable = f"use a stride of at most {length}" if length else "it needs a longer text"
         raise StrideError(
-            f"{what} of {problem.id!r} leaves {short[0]} tokens to pool and the stride is "
-            f"{stride}; use a stride of at most {short[0]}."
+            f"{what} of {problem.id!r} leaves {length} tokens to pool and the stride is {stride}; "
+            f"{usable}."
         )

@@ -12,6 +12,8 @@ from microtome.lab.study import Step
 from microtome.studies.sampling.attribution import Attribution
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.costs import memory_of, speed_of
+from microtome.studies.sampling.drift import Drift
+from microtome.studies.sampling.manifold import Manifold
 from microtome.studies.sampling.rehearsal import stand_in
 from microtome.studies.sampling.sensitivity import Sensitivity
 from microtome.studies.sampling.sources import sources_of
@@ -25,7 +27,7 @@ class Sampling(Configuration):
     """The geometry of what a model might have said."""
 
     def chain(self) -> tuple[Step, ...]:
-        steps: list[Step] = [Variance(), Sensitivity(), Attribution()]
+        steps: list[Step] = [Variance(), Manifold(), Drift(), Sensitivity(), Attribution()]
         return tuple(steps)
 
     def provenance(self) -> dict[str, Any]:
@@ -50,12 +52,12 @@ class Sampling(Configuration):
         """All steps on the embedded specimen's arithmetic, scaled to its short solutions."""
         return cls(
             model="specimen:world",
-            n_problems=6,
-            samples=24,
-            temperatures=(0.0, 0.7, 1.0),
-            checkpoints=(8, 16, 24),
+            n_problems=8,
+            samples=32,
+            temperatures=(0.0, 0.7, 1.3),
+            checkpoints=(6, 12, 18, 24),
             max_new_tokens=64,
-            stride=4,
+            stride=3,
             interval=4,
             branch_tokens=24,
             cluster_samples=48,
