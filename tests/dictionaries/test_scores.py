@@ -161,7 +161,7 @@ def test_refusals(model, texts):
         score(sae, model, texts, metric=-torch.eye(128))
     with pytest.raises(DictionaryError, match="which site"):
         score(replace(sae, site_in=None), model, texts)
-    with pytest.raises(DictionaryError, match="width 64 and specimen:world has d_model 128"):
+    with pytest.raises(DictionaryError, match=r"width 64 at resid_post\[2\] and specimen:world has 128"):
         score(random_sae(64), model, texts)
     with pytest.raises(ConfigError, match="Did you mean 'kinematics'"):
         corpus("specimen:kinematic")

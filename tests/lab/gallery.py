@@ -76,21 +76,7 @@ def grid_of_heads() -> Grid:
 
 def passages() -> Passages:
     rng = np.random.default_rng(5)
-    words = (
-        "",
-        "The",
-        "cart",
-        "rolls",
-        "20",
-        "metres",
-        "in",
-        "4",
-        "s.\n",
-        "So",
-        "it",
-        "is",
-        "fast",
-    )
+    words = ("", "The cart", "rolls", "20", "metres", "in", "4 s.\n", "So it", "is", "fast")
     rows = []
     for i in range(4):
         tokens = [f" {word}" for word in words] * (i + 1)

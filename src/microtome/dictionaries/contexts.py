@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from microtome.dictionaries.dictionary import Dictionary
+from microtome.dictionaries.fit import check_fits
 from microtome.errors import DictionaryError, InputError
 from microtome.model.model import Model
 from microtome.model.site import Site
@@ -21,7 +22,6 @@ from microtome.model.tokens import Tokens, encode
 
 CONTEXT = 512
 """Tokens of a text that are read, unless the model takes fewer."""
-_STREAM = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out", "mlp_in", "head_out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,26 +82,18 @@ def site_out_of(dictionary: Dictionary) -> Site:
     """The site it writes; DictionaryError where it knows none."""
     if dictionary.site_in is None or dictionary.site_out is None:
         raise DictionaryError(
-            f"{_name(dictionary)} does not say which site it belongs to; name it: "
-            f"load_dictionary(..., site='resid_post[12]')."
+            f"{dictionary.origin.source or 'This dictionary'} does not say which site it belongs "
+            f"to; name it: load_dictionary(..., site='resid_post[12]')."
         )
     return dictionary.site_out
 
 
 def sites_of(dictionary: Dictionary, model: Model) -> tuple[Site, Site]:
     """The sites it reads and writes; DictionaryError where it does not fit the model."""
-    site_out, width = site_out_of(dictionary), model.parts.d_model
-    if site_out.kind in _STREAM and dictionary.d_out != width:
-        raise DictionaryError(
-            f"{_name(dictionary)} writes vectors of width {dictionary.d_out} and {model.name} has "
-            f"d_model {width}; it belongs to another model."
-        )
+    site_out = site_out_of(dictionary)
+    check_fits(dictionary, model)
     assert dictionary.site_in is not None
     return dictionary.site_in, site_out
-
-
-def _name(dictionary: Dictionary) -> str:
-    return dictionary.origin.source or "This dictionary"
 
 
 def read(

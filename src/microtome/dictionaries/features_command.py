@@ -1,0 +1,30 @@
+"""The command `microtome dictionary features`: from names on the command line to a page on disk."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from microtome.dictionaries.corpus import corpus
+from microtome.dictionaries.features import feature_pages
+from microtome.dictionaries.load import load_dictionary
+from microtome.dictionaries.pages import write_pages
+from microtome.model.load import load
+
+
+def run(
+    path: str,
+    *,
+    model: str,
+    texts: str,
+    features: Iterable[int],
+    out: Path,
+    contexts: int = 10,
+    max_tokens: int | None = None,
+    device: str = "auto",
+) -> Path:
+    """Load, pass over the texts once, write one HTML file; returns its path."""
+    loaded = load(model, device=device)
+    found = load_dictionary(path, model=loaded)
+    made = feature_pages(
+        found, loaded, corpus(texts), list(features), contexts=contexts, max_tokens=max_tokens
+    )
+    return write_pages(made, out)
