@@ -117,11 +117,11 @@ class _Drifting:
     def unforced(self, cut: int) -> "tuple[np.ndarray, Rows]":
         """Free completions, pooled from their own token `cut` on."""
         samples = self._sampled(())
-        z, kept = [], []
-        for i, ids in enumerate(samples.completions):
-            if len(ids) - cut >= self.pooling.stride:
-                kept.append(i)
-                z.append(self.after(ids[:cut], ids[cut:]))
+        long = [len(ids) - cut >= self.pooling.stride for ids in samples.completions]
+        kept = [i for i, enough in enumerate(long) if enough]
+        chosen = [samples.completions[i] for i in kept]
+        read = {ids: self.after(ids[:cut], ids[cut:]) for ids in dict.fromkeys(chosen)}
+        z = [read[ids] for ids in chosen]
         width = samples.pools.sums.shape[2::2] if samples.pools else (0, 0)
         states = np.stack(z, 1) if z else np.zeros((width[0], 0, width[1]))
         return states, self._labels(kept, [samples.text(i) for i in kept])

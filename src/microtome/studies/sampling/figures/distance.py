@@ -103,7 +103,8 @@ def _per_problem(own: "pd.DataFrame", layer: int, arms: dict[str, tuple[str, str
     for arm, (label, ink) in arms.items():
         parts = [own[(own["problem"] == p) & (own["arm"] == arm)]["relative"] for p in problems]
         quartiles = [_quartiles(part) for part in parts]
-        groups.append(BarGroup(label, *([q[k] for q in quartiles] for k in (1, 0, 2)), colour=ink))
+        low, middle, high = ([q[k] for q in quartiles] for k in range(3))
+        groups.append(BarGroup(label, middle, low, high, ink))
     return Bars(
         "drift_per_problem",
         f"Every problem's distances in layer {layer}",
