@@ -10,7 +10,7 @@ from microtome.dictionaries.corpus import corpus
 from microtome.dictionaries.nonlinearity import ReLU
 from microtome.dictionaries.sae import SAE
 from microtome.dictionaries.scores import Scores, causal_metric, score
-from microtome.errors import ConfigError, DictionaryError, InputError
+from microtome.errors import ConfigError, DictionaryError, InputError, NumericsError
 from microtome.model.site import resid_post
 from tests.dictionaries.planted import random_sae, random_transcoder
 
@@ -161,10 +161,26 @@ def test_refusals(model, texts):
         score(sae, model, texts, metric=-torch.eye(128))
     with pytest.raises(DictionaryError, match="which site"):
         score(replace(sae, site_in=None), model, texts)
-    with pytest.raises(DictionaryError, match=r"width 64 at resid_post\[2\] and specimen:world has 128"):
+    with pytest.raises(
+        DictionaryError, match=r"width 64 at resid_post\[2\] and specimen:world has 128"
+    ):
         score(random_sae(64), model, texts)
     with pytest.raises(ConfigError, match="Did you mean 'kinematics'"):
         corpus("specimen:kinematic")
+
+
+def test_activations_that_are_not_finite_are_refused(model, texts):
+    """A NaN before the dictionary's site is an error, not a part of the mean."""
+    sae = random_sae(model.parts.d_model, site=SITE)
+    weight = model.parts.block(1).mlp.down_proj.weight
+    with torch.no_grad():
+        kept = weight[0, 0].clone()
+        weight[0, 0] = torch.nan
+        try:
+            with pytest.raises(NumericsError, match="not finite"):
+                score(sae, model, texts)
+        finally:
+            weight[0, 0] = kept
 
 
 def test_corpus_words(tmp_path):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.fit import check_fits
-from microtome.errors import DictionaryError, InputError
+from microtome.errors import DictionaryError, InputError, NumericsError
 from microtome.model.model import Model
 from microtome.model.site import Site
 from microtome.model.tokens import Tokens, encode
@@ -103,7 +103,19 @@ def read(
     site_in, site_out = sites_of(dictionary, model)
     run = model.run(batch.tokens, read=list(dict.fromkeys((site_in, site_out))), logits="last")
     kept = batch.kept.to(run[site_in].device)
-    return run[site_in][kept].float(), run[site_out][kept].float()
+    return _finite(run[site_in][kept], site_in), _finite(run[site_out][kept], site_out)
+
+
+def _finite(x: Tensor, site: Site) -> Tensor:
+    x = x.float()
+    if not torch.isfinite(x.sum()):
+        wrong = int((~torch.isfinite(x)).any(-1).sum())
+        if wrong:
+            raise NumericsError(
+                f"{wrong} of {len(x)} activations at {site} are not finite; check the weights for "
+                f"NaN, or use dtype='float32'."
+            )
+    return x
 
 
 def rows_at_once(dictionary: Dictionary) -> int:

@@ -1,7 +1,11 @@
 """The command `microtome dictionary features`: from names on the command line to a page on disk."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
 
 from microtome.dictionaries.corpus import corpus
 from microtome.dictionaries.features import feature_pages
@@ -24,7 +28,14 @@ def run(
     """Load, pass over the texts once, write one HTML file; returns its path."""
     loaded = load(model, device=device)
     found = load_dictionary(path, model=loaded)
+    read = track(
+        corpus(texts),
+        "texts",
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
     made = feature_pages(
-        found, loaded, corpus(texts), list(features), contexts=contexts, max_tokens=max_tokens
+        found, loaded, read, list(features), contexts=contexts, max_tokens=max_tokens
     )
     return write_pages(made, out)

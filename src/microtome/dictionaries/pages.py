@@ -135,7 +135,7 @@ def _vocabulary(page: "FeaturePage") -> str:
 
 
 def _word(word: Word) -> str:
-    return f"<code>{_visible(word.token)}</code> {word.z:.2g}"
+    return f'<code style="white-space: pre">{_visible(word.token)}</code> {word.z:.2g}'
 
 
 def _neighbours(page: "FeaturePage") -> str:
