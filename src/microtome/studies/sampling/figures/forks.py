@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 SIZE = "share of the states' size"
 _PROBLEMS = 8
+_ALONG = 4
 _BEFORE = 14
+_NAMES = {"divergence": "D", "spread": "√(p1 p2)·D"}
 
 
 def fork_figures(study: Configuration, tables: Tables) -> list[Figure]:
@@ -24,16 +26,30 @@ def fork_figures(study: Configuration, tables: Tables) -> list[Figure]:
     forks = tables["forks"]
     problems = list(dict.fromkeys(tables["fork_points"]["problem"]))[:_PROBLEMS]
     figures: list[Figure] = []
-    for problem in problems:
+    for problem in problems[:_ALONG]:
         own = forks[(forks["problem"] == problem) & forks["divergence"].notna()]
         if len(own):
             figures.append(_along(own.sort_values("t"), str(problem), study))
-    texts = _texts(tables["fork_tokens"], forks, problems, study)
-    return [texts, *figures, *_layers(tables["fork_layers"], forks, study)]
+    texts = [
+        _texts(tables["fork_tokens"], forks, problems, column, meaning)
+        for column, meaning in (
+            (
+                "divergence",
+                f"how far the next {study.branch_tokens} tokens lead when the second likeliest "
+                f"token is forced there, in units of the states' size",
+            ),
+            (
+                "spread",
+                "what choosing between the two likeliest tokens adds there to the spread of "
+                "samples, in units of the states' size",
+            ),
+        )
+    ]
+    return [*texts, *figures, *_layers(tables["fork_layers"], forks, study)]
 
 
 def _texts(
-    tokens: "pd.DataFrame", forks: "pd.DataFrame", problems: list[str], study: Configuration
+    tokens: "pd.DataFrame", forks: "pd.DataFrame", problems: list[str], column: str, meaning: str
 ) -> Passages:
     """The solutions as they read, every fork shaded."""
     passages = []
@@ -41,19 +57,16 @@ def _texts(
         text = tokens[tokens["problem"] == problem].sort_values("t")
         own = forks[forks["problem"] == problem].set_index("t")
         top = own.index[own["rank_in_problem"] == 1]
-        for column, label in (("divergence", "D"), ("spread", "√(p1 p2)·D")):
-            values = own[column].astype(float).reindex(text["t"]).tolist()
-            peak = int(top[0]) if len(top) else None
-            passages.append(Passage(text["text"].tolist(), values, f"{problem}, {label}", peak))
+        values = own[column].astype(float).reindex(text["t"]).tolist()
+        peak = int(top[0]) if len(top) else None
+        passages.append(Passage(text["text"].tolist(), values, problem, peak))
     return Passages(
-        "fork_texts",
-        "Solutions, shaded by where one other token leads away",
-        f"Each greedy solution twice. Shaded tokens are forks (others were not tried): first by D, "
-        f"how far the next {study.branch_tokens} tokens lead when the second likeliest token is "
-        f"forced there, then by √(p1 p2)·D, what that choice adds to the spread of samples; "
-        f"marked is the top fork.",
+        f"fork_texts_{column}",
+        f"Forks in the text, by {_NAMES[column]}",
+        f"Greedy solutions; shaded tokens are forks, others were not tried. The shade is {meaning};"
+        f" in bold the top fork of each solution. One solution each: no interval.",
         passages,
-        SIZE,
+        "× size",
     )
 
 

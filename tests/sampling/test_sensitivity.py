@@ -1,0 +1,178 @@
+"""Forks on the specimen: found where methods part, graded, written, and the controls that fail."""
+
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from microtome.data.problems import Problem
+from microtome.lab.run import run
+from microtome.lab.terminal import Terminal
+from microtome.studies.sampling import Sampling
+from microtome.studies.sampling.bifurcations import read_bifurcations
+from microtome.studies.sampling.choosing import choosing_steps, open_methods, openings
+from microtome.studies.sampling.ranking import ranked, tops
+from microtome.studies.sampling.verdicts import chance_of_as_many
+from tests.sampling.forks import little, specimen_run
+
+SUM = Problem("7+8-5", "seven and eight less five", "10")
+"""A problem to which all three methods apply."""
+
+
+@pytest.fixture(scope="module")
+def record():
+    return specimen_run()
+
+
+@pytest.fixture(scope="module")
+def table(record):
+    return lambda name: pd.read_parquet(record.path / "tables" / f"{name}.parquet")
+
+
+def test_openings_are_those_the_generator_writes():
+    assert len(openings()) == 9
+    assert all(len(methods) == 1 for methods in openings().values())
+
+
+def test_the_token_that_leaves_fewer_methods_open_has_chosen():
+    assert open_methods("", SUM) == {"left", "regroup", "tens"}
+    assert open_methods(" Make", SUM) == {"tens"}
+    assert open_methods(" In order: 7+8", SUM) == {"left"}
+    assert open_methods(" Nonsense", SUM) == frozenset()
+    assert choosing_steps([" Make", " a", " ten", ":"], SUM) == (0,)
+    assert choosing_steps([" In", " haste"], SUM) == (0,)
+    assert choosing_steps([" Well", ":"], SUM) == (), "no opening of the generator's"
+    two = Problem("15+8+5", "", "28")
+    assert open_methods("", two) == {"left", "regroup"}, "no ten to fill above ten"
+
+
+def test_chance_is_that_of_all_draws():
+    shares = [0.1, 0.5, 0.25]
+    draws = itertools.product((0, 1), repeat=3)
+    weights = {d: np.prod([s if hit else 1 - s for hit, s in zip(d, shares)]) for d in draws}  # noqa: B905
+    for hits in range(4):
+        exact = sum(w for draw, w in weights.items() if sum(draw) >= hits)
+        assert chance_of_as_many(hits, shares) == pytest.approx(exact)
+
+
+def points():
+    """Two problems: a likely fork of small D first, an impossible one of large D later."""
+    rows = [
+        ("a", 0, 0.4, 0.3), ("a", 4, 1e-6, 0.9), ("b", 0, 0.3, 0.2), ("b", 8, 1e-6, None),
+    ]  # fmt: skip
+    return pd.DataFrame(
+        [
+            {
+                "problem": p, "t": t, "p1": 1 - p2, "p2": p2, "divergence": d, "relative": None,
+                "spread": None if d is None else (p2 * (1 - p2)) ** 0.5 * d, "entropy": p2,
+                "top1_text": "x", "top2_text": "y", "chooses_method": t == 0,
+            }
+            for p, t, p2, d in rows
+        ]
+    )  # fmt: skip
+
+
+def test_ranks_follow_the_ranking_asked_and_leave_out_what_has_no_value():
+    by_spread = ranked(points(), Sampling.demo())
+    assert by_spread["rank"].tolist()[:3] == [1, 2, 3]
+    assert list(zip(by_spread["problem"], by_spread["t"], strict=True))[:2] == [("a", 0), ("b", 0)]
+    assert pd.isna(by_spread["rank"].iloc[-1])
+    assert by_spread["t"].iloc[-1] == 8
+    plain = ranked(points(), Sampling.demo().model_copy(update={"rank_forks": "divergence"}))
+    assert plain["t"].iloc[0] == 4, "D alone prefers the impossible token"
+    solutions = pd.DataFrame({"problem": ["a", "b"]})
+    found = pd.DataFrame(tops(points(), solutions)).set_index(["problem", "ranking"])
+    assert bool(found.loc[("a", "spread"), "chooses_method"])
+    assert not bool(found.loc[("a", "divergence"), "chooses_method"])
+    assert found.loc[("a", "spread"), "share_that_choose"] == 0.5
+    assert ("b", "relative") not in found.index
+
+
+@pytest.mark.medium
+def test_the_top_fork_chooses_the_method_and_the_controls_do_not(record, table):
+    top = table("fork_tops")
+    hits = top.groupby("ranking")["chooses_method"].mean()
+    assert hits["spread"] == 1.0
+    assert hits["divergence"] == 0.0, "the original's plain D"
+    assert top["share_that_choose"][top["ranking"] == "spread"].max() < 0.2, "a random fork"
+    (finding,) = [f for f in record.findings if f["about"] == "top fork at the choice of a method"]
+    assert finding["value"] == 1.0
+    assert finding["n"] == 3
+    assert finding["low"] < 1.0 == finding["high"]
+    assert "ranked by D alone 0 of 3" in finding["control"]
+
+
+@pytest.mark.medium
+def test_a_fork_of_methods_keeps_the_answer_and_forced_nonsense_does_not(table):
+    forks = table("forks")
+    top = forks["rank_in_problem"] == 1
+    assert not forks.loc[top, "outcome_change"].astype(bool).any()
+    assert forks.loc[top, "correct"].all()
+    told = forks[~top & forks["outcome_change"].notna()]
+    assert told["outcome_change"].astype(bool).mean() > 0.3
+    assert (forks["p2"][~top] < 0.01).all()
+
+
+@pytest.mark.medium
+def test_every_number_has_its_meaning(table):
+    forks, layers, solutions = table("forks"), table("fork_layers"), table("fork_solutions")
+    assert (forks["logit_difference"] >= 0).all()
+    assert (forks["p1"] >= forks["p2"]).all()
+    gap = np.log(forks["p1"] / forks["p2"]) - forks["logit_difference"]
+    assert gap.abs().max() < 1e-5, "log p1/p2 is the logit difference"
+    scaled = (layers["D"] / layers["size"]).groupby([layers["problem"], layers["t"]]).mean()
+    own = forks.set_index(["problem", "t"])["divergence"].dropna()
+    assert np.allclose(scaled.reindex(own.index), own)
+    assert np.allclose(forks["spread"], (forks["p1"] * forks["p2"]) ** 0.5 * forks["divergence"])
+    assert np.allclose(forks["p1_ahead"], forks["p1"], atol=1e-5), "one token ahead is the token"
+    assert solutions["correct"].all()
+    back = forks[forks["rejoin_step"].notna()]
+    for row in back.to_dict("records"):
+        text = solutions.set_index("problem").loc[row["problem"], "ids"].split()[row["t"] :]
+        branch, step = row["branch_ids"].split(), int(row["rejoin_step"])
+        at = step + int(row["rejoin_offset"])
+        assert text[at : at + len(branch) - step] == branch[step:]
+
+
+@pytest.mark.medium
+def test_the_file_says_what_the_tables_say(record, table):
+    path = record.path / "data" / "bifurcation_points.json"
+    content = json.loads(path.read_text())
+    forks = table("forks")
+    assert len(content["points"]) == len(forks)
+    assert content["model"]["digest"] == record.manifest.provenance["digest"]
+    solutions = table("fork_solutions").set_index("problem")
+    for point, row in zip(content["points"], forks.to_dict("records"), strict=True):
+        told = solutions.loc[row["problem"]]
+        whole = [int(i) for i in (told["prompt_ids"] + " " + told["ids"]).split()]
+        assert point["prefix_ids"] == whole[: told["n_prompt"] + row["t"]]
+        assert whole[len(point["prefix_ids"])] == point["top1"]["id"] == row["top1_id"]
+        assert len(point["D"]["raw"]) == len(content["layers"]) == 5
+        assert point["branch_ids"][:1] in ([row["top2_id"]], [])
+    ranks = [p.rank for p in read_bifurcations(path).ranked()]
+    assert ranks == sorted(ranks) == list(range(1, len(ranks) + 1))
+
+
+@pytest.mark.medium
+def test_audits_pass_and_say_that_forcing_the_greedy_token_changes_nothing(record):
+    audits = {audit["name"]: audit for audit in record.audits if audit["step"] == "sensitivity"}
+    assert all(audit["passed"] for audit in audits.values()), audits
+    assert audits["forcing the greedy token: D / size"]["value"] < 1e-5
+    assert audits["smallest logit top 1 − top 2"]["value"] >= 0
+
+
+@pytest.mark.medium
+def test_lookahead_multiplies_the_probabilities_of_what_follows(tmp_path):
+    study = little(
+        tmp_path, n_problems=1, lookahead_tokens=3, continuations=0, finish_branches=False,
+        steps=("sensitivity",), fork_at="entropy", interval=10,
+    )  # fmt: skip
+    done = run(study, terminal=Terminal())
+    forks = pd.read_parquet(done.path / "tables" / "forks.parquet")
+    assert (forks["p1_ahead"] <= forks["p1"] + 1e-9).all()
+    assert (forks["p2_ahead"] <= forks["p2"] + 1e-9).all()
+    assert (forks["p2_ahead"] > 0).all()
+    assert forks["relative"].isna().all(), "no continuations, no unit for D"
+    assert 0 in forks["t"].tolist(), "the least certain step is the first"
