@@ -1,0 +1,160 @@
+"""Where training takes its activations from: memory, a model that runs on, or shards on disk.
+
+A source is a sequence of rounds, each a function of its number alone: a round is loaded, shuffled
+by (seed, number) and dealt out in batches. So a place in the data is two integers, and a killed
+training goes on where it was. The remainder of a round smaller than a batch is dropped.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from microtome.dictionaries.harvest import Rows, harvest, single_sites, windows
+from microtome.errors import InputError
+from microtome.model.model import Model
+from microtome.model.site import Site
+
+Batch = Mapping[Site, Float[Tensor, "tokens d"]]
+
+
+class Activations(Protocol):
+    """What `train` learns from."""
+
+    @property
+    def sites(self) -> tuple[Site, ...]: ...
+    @property
+    def model(self) -> str:
+        """The model's name and digest, or "" for activations from elsewhere."""
+        ...
+
+    def round(self, number: int) -> Batch:
+        """Aligned activations of one round, on any device, in any float format."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in the data: the next batch of a round."""
+
+    round: int = 0
+    batch: int = 0
+
+
+def batches(
+    source: Activations, size: int, start: Cursor = Cursor(), seed: int = 0
+) -> Iterator[tuple[Batch, Cursor]]:
+    """Endless shuffled batches from a place on, each with the place after it."""
+    number, first = start.round, start.batch
+    empty = 0
+    while True:
+        values = source.round(number)
+        length = len(next(iter(values.values())))
+        order = torch.randperm(length, generator=_generator(seed, number))
+        for batch in range(first, length // size):
+            chosen = order[batch * size : (batch + 1) * size]
+            yield (
+                {site: value[chosen.to(value.device)] for site, value in values.items()},
+                Cursor(number, batch + 1),
+            )
+        empty = 0 if length >= size else empty + 1
+        if empty > 2:
+            raise InputError(
+                f"A round of activations has {length} tokens, less than one batch of {size}; "
+                f"give more texts, a larger buffer or a smaller batch."
+            )
+        number, first = number + 1, 0
+
+
+def _generator(seed: int, number: int) -> torch.Generator:
+    return torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Activations at hand: tensors "tokens d", aligned over sites; a round is all of them."""
+
+    values: Batch
+    model: str = ""
+
+    def __post_init__(self) -> None:
+        lengths = {str(site): tuple(value.shape) for site, value in self.values.items()}
+        same = len({shape[0] for shape in lengths.values()}) == 1
+        if not lengths or not same or any(len(shape) != 2 for shape in lengths.values()):
+            raise InputError(
+                f"Activations in memory are one matrix 'tokens d' per site, of equally many "
+                f"tokens; got {lengths}."
+            )
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        return tuple(self.values)
+
+    def round(self, number: int) -> Batch:
+        return self.values
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Activations computed while training: every round runs the model on the next texts."""
+
+    source: Model
+    rows: Rows
+    sites: tuple[Site, ...]
+    blocks: tuple[tuple[int, ...], ...]
+    """Row numbers of each round of an epoch."""
+
+    @property
+    def model(self) -> str:
+        return identity(self.source)
+
+    def round(self, number: int) -> Batch:
+        block = self.blocks[number % len(self.blocks)]
+        return harvest(self.source, [self.rows[i] for i in block], self.sites).values
+
+
+def stream(
+    model: Model,
+    texts: Sequence[str] | Rows,
+    sites: Sequence[Site],
+    *,
+    buffer: int = 2**17,
+    context: int | None = None,
+    seed: int = 0,
+) -> Stream:
+    """Activations of texts at sites as training needs them, shuffled in rounds of `buffer` tokens.
+
+    Texts come in a seeded random order; after the last one the first comes again.
+    """
+    rows = windows(model, texts, context)
+    order = list(range(len(rows)))
+    random.Random(seed).shuffle(order)
+    blocks = cut([len(rows[i]) for i in order], buffer)
+    numbered = tuple(tuple(order[a:b]) for a, b in blocks)
+    return Stream(model, rows, single_sites(model, sites), numbered)
+
+
+def cut(lengths: Sequence[int], size: int) -> list[tuple[int, int]]:
+    """Consecutive stretches of at least `size` tokens; a short last one joins its neighbour."""
+    found: list[tuple[int, int]] = []
+    start = total = 0
+    for at, length in enumerate(lengths, start=1):
+        total += length
+        if total >= size:
+            found.append((start, at))
+            start, total = at, 0
+    if start < len(lengths):
+        found = [*found[:-1], (found[-1][0] if found else 0, len(lengths))]
+    return found
+
+
+def identity(model: Model) -> str:
+    """What a model is called in manifests: its name and digest."""
+    adapter = "" if model.adapter_source is None else f"+{model.adapter_source.digest[:16]}"
+    return f"{model.name}@{model.source.digest[:16]}{adapter}"
