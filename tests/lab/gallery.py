@@ -11,6 +11,8 @@ from microtome.lab.figures import (
     Lines,
     Passage,
     Passages,
+    Points,
+    Scatter,
     Series,
 )
 
@@ -74,6 +76,21 @@ def grid_of_heads() -> Grid:
     return Grid("head_grid", "All pairs", "Shared scale.", [heads(f"h{i}", i) for i in range(4)], 2)
 
 
+def solutions() -> Scatter:
+    rng = np.random.default_rng(6)
+    groups = []
+    for i, (symbol, n) in enumerate((("circle", 30), ("square", 12), ("triangle-up", 5))):
+        x, y = rng.normal(3 * i, 0.5, (2, n)).round(1)
+        texts = [f"solution {k} of method {i}" for k in range(n)]
+        groups.append(Points(f"cluster {i}", x, y, texts, symbol=symbol))
+    groups.append(Points("equal ones", [5.0] * 20, [0.0] * 20, ["the same"] * 20))
+    return Scatter("solutions", "Solutions", "By cluster.", groups, "component 1", "component 2")
+
+
+def grid_of_points() -> Grid:
+    return Grid("maps", "All problems", "One panel each.", [solutions() for _ in range(3)], 2)
+
+
 def passages() -> Passages:
     rng = np.random.default_rng(5)
     words = ("", "The cart", "rolls", "20", "metres", "in", "4 s.\n", "So it", "is", "fast")
@@ -88,4 +105,4 @@ def passages() -> Passages:
 
 def gallery() -> list[Figure]:
     return [heads(), preference(), trajectories(), components(), models(), grid_of_lines(),
-            grid_of_heads()]  # fmt: skip
+            grid_of_heads(), solutions(), grid_of_points()]  # fmt: skip

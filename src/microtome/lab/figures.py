@@ -15,6 +15,8 @@ import numpy as np
 
 from microtome.lab.passages import Passage as Passage
 from microtome.lab.passages import Passages as Passages
+from microtome.lab.scatter import Points as Points
+from microtome.lab.scatter import Scatter as Scatter
 
 PALETTE = (
     "#0072B2",  # blue
@@ -180,7 +182,7 @@ class Grid:
     name: str
     title: str
     caption: str
-    panels: "Sequence[Heatmap | Lines | Bars]"
+    panels: "Sequence[Single]"
     columns: int = 3
     kind: ClassVar[str] = "grid"
 
@@ -200,7 +202,7 @@ class Grid:
         maps = [panel for panel in self.panels if isinstance(panel, Heatmap)]
         return len(maps) == len(self.panels) and len({(p.centre, p.unit) for p in maps}) == 1
 
-    def shared(self) -> "tuple[Heatmap | Lines | Bars, ...]":
+    def shared(self) -> "tuple[Single, ...]":
         """The panels, heat maps brought to one colour scale if they show one quantity."""
         if not self.one_scale():
             return tuple(self.panels)
@@ -210,7 +212,9 @@ class Grid:
         return tuple(dataclasses.replace(panel, limit=limit) for panel in maps)
 
 
-Figure: TypeAlias = Heatmap | Lines | Bars | Grid | Passages
+Single: TypeAlias = Heatmap | Lines | Bars | Scatter
+"""What one set of axes can show."""
+Figure: TypeAlias = Single | Grid | Passages
 
 
 def colour(given: str | None, index: int) -> str:

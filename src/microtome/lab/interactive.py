@@ -8,7 +8,7 @@ import json
 import math
 
 from microtome import files
-from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Passages
+from microtome.lab.figures import Figure, Grid, Passages, Single
 from microtome.lab.panels import Dict, label, panel_of
 from microtome.lab.passages import visible
 
@@ -43,7 +43,7 @@ def _passages(figure: Passages) -> Dict:
     return {"passages": rows, "unit": figure.unit, "limit": figure.scale()}
 
 
-def _single(figure: Heatmap | Lines | Bars) -> Dict:
+def _single(figure: Single) -> Dict:
     panel = panel_of(figure)
     layout = _layout(panel.height, _MISSING if panel.coloraxis else _CLEAR)
     layout |= {"xaxis": panel.x, "yaxis": panel.y}

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from microtome.lab.figures import Bars, Heatmap, Lines, colour
+from microtome.lab.figures import Bars, Heatmap, Lines, Scatter, Single, colour
 
 _MOST_TICKS = 48
 _LONGEST = 42
+_SAID = 240
 Dict = dict[str, Any]
 
 
@@ -137,7 +138,30 @@ def _bars(figure: Bars) -> Panel:
     return Panel(traces, x, _axis(figure.y_label, zeroline=True), figure.title, 400)
 
 
-_DRAW: dict[str, Callable[[Any], Panel]] = {"heatmap": _heatmap, "lines": _lines, "bars": _bars}
+def _scatter(figure: Scatter) -> Panel:
+    traces: list[Dict] = []
+    for i, group in enumerate(figure.groups):
+        places, name = group.places(), label(group.label)
+        sizes = [7 * math.sqrt(place.count) for place in places]
+        traces.append({
+            "type": "scatter", "mode": "markers", "x": [place.x for place in places],
+            "y": [place.y for place in places], "name": name, "legendgroup": name,
+            "showlegend": True, "hovertext": [label(place.said, _SAID) for place in places],
+            "hovertemplate": f"%{{hovertext}}<extra>{name}</extra>",
+            "marker": {
+                "color": colour(group.colour, i), "symbol": group.symbol, "opacity": 0.75,
+                "size": [min(size, 30) for size in sizes], "line": {"color": "white", "width": 1},
+            },
+        })  # fmt: skip
+    return Panel(traces, _axis(figure.x_label), _axis(figure.y_label), figure.title, 420)
+
+
+_DRAW: dict[str, Callable[[Any], Panel]] = {
+    "heatmap": _heatmap,
+    "lines": _lines,
+    "bars": _bars,
+    "scatter": _scatter,
+}
 
 # ColorBrewer's RdBu reversed, as matplotlib's RdBu_r: blue below the centre, red above.
 _DIVERGING = [
@@ -156,6 +180,6 @@ def label(text: str, longest: int = _LONGEST) -> str:
     return html.escape(line.replace("%{", "% {"), quote=False)
 
 
-def panel_of(figure: Heatmap | Lines | Bars) -> Panel:
+def panel_of(figure: Single) -> Panel:
     """The traces and axes of one figure."""
     return _DRAW[figure.kind](figure)

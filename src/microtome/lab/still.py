@@ -22,7 +22,7 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 
 from microtome.lab import passages_still
-from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Passages, colour
+from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Passages, Scatter, colour
 
 _STYLE: Any = {
     "font.size": 10, "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False,
@@ -169,10 +169,26 @@ def _bars(ax: Axes, figure: Bars) -> None:
     _name(ax, figure.title, figure.x_label, figure.y_label)
 
 
+_MARKERS = {"circle": "o", "square": "s", "triangle-up": "^", "diamond": "D", "cross": "P"}
+
+
+def _scatter(ax: Axes, figure: Scatter) -> None:
+    for i, group in enumerate(figure.groups):
+        places = group.places()
+        ax.scatter(
+            [place.x for place in places], [place.y for place in places],
+            s=[min(28 * place.count, 500) for place in places], marker=_MARKERS[group.symbol],
+            color=colour(group.colour, i), label=_label(group.label), alpha=0.75,
+            edgecolors="white", linewidths=0.7,
+        )  # fmt: skip
+    _name(ax, figure.title, figure.x_label, figure.y_label)
+
+
 _DRAW: dict[str, Callable[[Axes, Any], None]] = {
     "heatmap": _heatmap,
     "lines": _lines,
     "bars": _bars,
+    "scatter": _scatter,
     "passages": lambda ax, figure: passages_still.draw(ax, figure, _label),
 }
 
