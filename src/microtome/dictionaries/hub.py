@@ -45,13 +45,32 @@ def from_hub(name: str) -> tuple[Place, Found]:
     """The dictionary a hub name means, its files on this disk."""
     repository, revision, inside = _parsed(name)
     snapshot = _cached(repository, revision)
-    if snapshot is not None and (place := _local(name, snapshot, inside)) is not None:
-        return place
-    found = the_one(_listed(name, repository, revision, inside), name)
-    folder = f"{found.folder}/" if found.folder else ""
-    patterns = [found.path, *(f"{folder}{beside}" for beside in found.format.beside)]
-    snapshot = _fetched(name, repository, revision, [glob.escape(p) for p in patterns])
-    return Place(name, snapshot / found.path, snapshot.name), found
+    cached = [] if snapshot is None else _held(snapshot, inside)
+    if snapshot is not None and len(cached) == 1 and not cached[0].folder:
+        return _place(name, snapshot, inside, cached[0])
+    try:
+        found = _listed(name, repository, revision, inside)
+    except DictionaryError:
+        # Without the network, what is cached is all there is to choose from.
+        if snapshot is None or not cached:
+            raise
+        return _place(name, snapshot, inside, the_one(cached, name))
+    one = the_one(found, name)
+    folder = "/".join(part for part in (_folder(inside, one), one.folder) if part)
+    wanted = [PurePosixPath(one.path).name, *one.format.beside]
+    patterns = [glob.escape(f"{folder}/{file}" if folder else file) for file in wanted]
+    return _place(name, _fetched(name, repository, revision, patterns), inside, one)
+
+
+def _place(name: str, snapshot: Path, inside: str, one: Found) -> tuple[Place, Found]:
+    """The place, its source saying which dictionary below the named folder it is."""
+    source = f"{name.rstrip('/')}/{one.folder}" if one.folder else name
+    return Place(source, snapshot / _folder(inside, one) / one.path, snapshot.name), one
+
+
+def _folder(inside: str, one: Found) -> str:
+    """The folder that the name says; it may name a file in it."""
+    return inside.removesuffix(one.path).rstrip("/") if inside.endswith(one.path) else inside
 
 
 def _parsed(name: str) -> tuple[str, str | None, str]:
@@ -65,18 +84,12 @@ def _parsed(name: str) -> tuple[str, str | None, str]:
     return repository, revision or None, "/".join(parts[2:])
 
 
-def _local(name: str, snapshot: Path, inside: str) -> tuple[Place, Found] | None:
-    """What the cache holds below the folder, if it is a whole dictionary."""
+def _held(snapshot: Path, inside: str) -> list[Found]:
+    """What the cache holds there."""
     at = snapshot / inside
     if at.is_file():
-        found = sniff([PurePosixPath(inside).name])
-        at = at.parent
-    else:
-        found = below(at) if at.is_dir() else []
-    if not found:
-        return None
-    one = the_one(found, name)
-    return Place(name, at / one.path, snapshot.name), one
+        return sniff([PurePosixPath(inside).name])
+    return below(at) if at.is_dir() else []
 
 
 def _cached(repository: str, revision: str | None) -> Path | None:
@@ -98,9 +111,9 @@ def _listed(name: str, repository: str, revision: str | None, inside: str) -> li
         files = huggingface_hub.HfApi().list_repo_files(repository, revision=revision)
     except (OSError, ValueError) as error:
         raise _absent(name, error) from error
-    kept = [f for f in files if not inside or f == inside or f.startswith(f"{inside}/")]
-    found = sniff(kept)
-    direct = [one for one in found if one.folder == inside]
+    kept = [f.removeprefix(f"{inside}/") for f in files if not inside or f.startswith(f"{inside}/")]
+    found = sniff([PurePosixPath(inside).name] if inside in files else kept)
+    direct = [one for one in found if not one.folder]
     return direct or found
 
 

@@ -66,7 +66,7 @@ def _found(name: str) -> tuple[Place, Format]:
         return Place(name, path), _of_file(path)
     if path.is_dir():
         one = the_one(below(path), name)
-        return Place(name, path / one.path), one.format
+        return Place(str(Path(name) / one.folder), path / one.path), one.format
     if path.is_absolute() or name.startswith((".", "~")):
         raise DictionaryError(f"There is no dictionary at {name}: no such file or folder.")
     place, hub = from_hub(name)
