@@ -49,7 +49,7 @@ class Latent:
 
 @dataclass(frozen=True)
 class Purity:
-    """Latents that fire often enough, by precision's lead over chance."""
+    """Latents that fire often enough, by precision's lead over chance and then by recall."""
 
     latents: tuple[Latent, ...]
     classes: tuple[str, ...]
@@ -130,7 +130,7 @@ def purity(
             number, names[label], precision, recall, auroc(f[:, column], of, owner.tolist()),
             float(chance[place]), (reached + 1) / (permutations + 1), int(counts[column]),
         ))  # fmt: skip
-    found.sort(key=lambda one: one.precision.value - one.chance, reverse=True)
+    found.sort(key=lambda one: (one.precision.value - one.chance, one.recall.value), reverse=True)
     control = Audit(
         "mean precision of permuted labels", float(chance.mean()), float(best.max(0).mean()),
         note="control: below the mean precision of the true ones",
