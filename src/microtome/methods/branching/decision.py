@@ -83,9 +83,18 @@ class Decision:
 def decide(model: Model, ids: Sequence[int], first: int, second: int) -> Decision:
     """Split logit(first) − logit(second) after the prefix `ids`."""
     run = model.run([list(ids)], read=SITES, logits="last")
-    direction = model.direction(first, minus=second)
+    direction = between(model, first, second)
     delta = float(delta_of_logits(run.final_logits, direction)[0])
     return Decision(run, direction, attribute(model, run, direction), delta)
+
+
+def between(model: Model, first: int, second: int) -> Direction:
+    """W_U[first] − W_U[second], also for ids that padding has put beyond the tokenizer's own."""
+    head = model.parts.hf.get_output_embeddings()
+    one, two = head.weight.detach()[[first, second]].float()
+    bias = 0.0 if head.bias is None else float(head.bias[first] - head.bias[second])
+    label = " − ".join(repr(model.tokenizer.decode([i])) for i in (first, second))
+    return Direction(one - two, "unembedding", label, (first, second), bias)
 
 
 def seed(decision: Decision) -> Float[Tensor, " layer"]:

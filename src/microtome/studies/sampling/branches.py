@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import microtome as mt
-from microtome.data.graders import Grader
+from microtome.data.graders import Grade, Grader
 from microtome.data.problems import Problem
 from microtome.methods.branching import Baseline, Fork, branch_points, fork, greedy
 from microtome.studies.sampling.choosing import choosing_steps
@@ -22,17 +22,26 @@ SHOWN = 32
 
 @dataclass(frozen=True, eq=False)
 class Branched:
-    """A problem, its greedy solution and its forks; `known` where the specimen tells the method."""
+    """A problem, its greedy solution and its forks.
+
+    `known` where the specimen tells the method; `grader` is None where nothing is graded.
+    """
 
     problem: Problem
     baseline: Baseline
     forks: tuple[Fork, ...]
-    grader: Grader
+    grader: Grader | None
     known: bool
 
     def text(self, ids: "tuple[int, ...]") -> str:
         """Ids as text."""
         return str(self.baseline.model.tokenizer.decode(list(ids)))
+
+    def grade(self, text: str) -> Grade:
+        """What a solution answers, and whether that is right."""
+        if self.grader is None:
+            return Grade(None, False)
+        return self.grader.grade(text, self.problem.answer)
 
     def choosing(self) -> tuple[int, ...]:
         """Steps of the solution whose token chooses its method."""
@@ -46,12 +55,12 @@ class Branched:
     def solution(self) -> dict[str, Any]:
         """The row of the greedy solution."""
         base, text = self.baseline, self.text(self.baseline.ids)
-        grade = self.grader.grade(text, self.problem.answer)
+        grade = self.grade(text)
         return {
             "problem": self.problem.id,
             "text": text,
             "answer": grade.answer,
-            "correct": grade.correct,
+            "correct": grade.correct if self.grader else None,
             "method": self.method(text),
             "choosing_steps": joined(self.choosing()) if self.known else None,
             "finished": base.finished,
@@ -70,7 +79,7 @@ class Branched:
     def _point(self, one: Fork, ahead: int, chosen: set[int], answer: str | None) -> dict[str, Any]:
         ids, (first, second) = self.baseline.ids, one.choice.ids
         whole = self.text((*ids[: one.step], *one.branch))
-        grade = self.grader.grade(whole, self.problem.answer)
+        grade = self.grade(whole)
         stays = [c.probabilities[0] for c in self.baseline.choices[one.step : one.step + ahead]]
         return {
             "problem": self.problem.id,
@@ -95,7 +104,7 @@ class Branched:
             "rejoin_offset": None if one.rejoined is None else one.rejoined.offset,
             "finished": one.finished,
             "answer": grade.answer,
-            "correct": grade.correct,
+            "correct": grade.correct if self.grader else None,
             "outcome_change": self._changed(answer, grade.answer, one.finished),
             "method": self.method(whole),
             "chooses_method": one.step in chosen if self.known else None,
@@ -105,7 +114,7 @@ class Branched:
 
     def _changed(self, before: str | None, after: str | None, finished: bool) -> bool | None:
         """Whether the answer is another or gone; None where the branch was cut off before one."""
-        if before is None or (after is None and not finished):
+        if self.grader is None or before is None or (after is None and not finished):
             return None
         return after is None or not self.grader.same(after, before)
 
@@ -160,7 +169,7 @@ def branched(
     problem: Problem,
     prompt: str,
     study: Configuration,
-    grader: Grader,
+    grader: Grader | None,
     known: bool,
 ) -> Branched:
     """Solve a problem greedily and branch where the configuration says."""

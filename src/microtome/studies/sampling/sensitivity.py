@@ -46,10 +46,10 @@ class Sensitivity(Step):
         return sensitivity_cost(study)
 
     def compute(self, unit: Unit, warm: "mt.Model", study: Configuration) -> Product:
-        problem = problem_in(unit)
+        problem, graded = problem_in(unit), study.grader != "none"
         found = branched(
-            warm, problem, prompt_of(problem, study), study, grader_of(study),
-            known=knows_methods(study),
+            warm, problem, prompt_of(problem, study), study,
+            grader_of(study) if graded else None, known=knows_methods(study),
         )  # fmt: skip
         tables = {
             "fork_solutions": [found.solution()],

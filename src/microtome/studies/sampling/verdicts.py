@@ -3,6 +3,7 @@
 Problems are what intervals are over: forks of one solution share its text.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,9 +103,15 @@ def _rejoined(forks: "pd.DataFrame", study: Configuration) -> Finding:
 
 
 def _mean(forks: "pd.DataFrame", column: str, study: Configuration) -> Interval:
+    """Mean of shares; where all forks agree, Clopper and Pearson's bound for as many problems."""
+    values, problems = forks[column].astype(float).to_numpy(), list(forks["problem"])
+    count = len(set(problems))
+    if count > 1 and (np.all(values == 0) or np.all(values == 1)):
+        sure = proportion(round(values[0]) * count, count, level=study.level, exact=True)
+        return replace(sure, n=len(values))
     return bootstrap_mean(
-        forks[column].astype(float).to_numpy(), list(forks["problem"]), level=study.level,
-        resamples=study.resamples, seed=study.seed, within=(0, 1),
+        values, problems, level=study.level, resamples=study.resamples, seed=study.seed,
+        within=(0, 1),
     )  # fmt: skip
 
 
