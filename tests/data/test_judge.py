@@ -1,9 +1,10 @@
 """Verdicts are those of the judge and of nobody else: both orders, a nonce, no forgery."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 
 import pytest
 
@@ -24,11 +25,14 @@ from microtome.studies.sampling.problems import method_of, oracles, specimen_pro
 from tests.data.faulty import (
     Fault,
     Request,
+    closed_url,
     faulty,
     good,
+    hang,
     nonce_of,
     says,
     solutions_of,
+    status,
     with_log_probabilities,
 )
 
@@ -221,8 +225,6 @@ def test_an_answer_of_nonsense_is_kept_as_unclear(tmp_path: Path) -> None:
 
 
 def test_as_many_at_once_as_allowed_and_no_more() -> None:
-    import time
-
     def slow(handler: object, request: Request) -> None:
         time.sleep(0.05)
         good()(handler, request)  # type: ignore[arg-type]
@@ -252,13 +254,30 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
 
 
 def test_asking_can_be_stopped() -> None:
-    from tests.data.faulty import status
-
     stop = Event()
-    stop.set()
-    with faulty(status(503)) as server, pytest.raises(JudgeError, match="stopped"):
-        Endpoint("m", server.url, retries=QUICK).ask(({"role": "user", "content": "x"},), stop)
-    assert len(server.requests) == 1
+    endpoint = Endpoint("m", closed_url(), retries=Retries(first=30.0))
+    Timer(0.2, stop.set).start()
+    start = time.monotonic()
+    with pytest.raises(JudgeError, match="stopped"):
+        endpoint.ask(({"role": "user", "content": "x"},), stop)
+    assert time.monotonic() - start < 5
+
+
+def test_one_failure_or_an_interrupt_ends_all_waiting(tmp_path: Path) -> None:
+    endless = hang(20.0)
+    pairs = [("p", str(i), "x") for i in range(4)]
+    for end, error in ((status(402), JudgeError), (good(), KeyboardInterrupt)):
+
+        def interrupt(done: int, of: int) -> None:
+            raise KeyboardInterrupt
+
+        start = time.monotonic()
+        with faulty(endless, endless, end, endless) as server:
+            endpoint = Endpoint("m", server.url, timeout=20.0, retries=QUICK)
+            with pytest.raises(error):
+                judge_pairs(Judge(endpoint, 3, tmp_path), pairs, interrupt)
+        assert time.monotonic() - start < 4
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_judge_works_where_an_event_loop_is_running() -> None:

@@ -80,7 +80,7 @@ def test_a_server_that_takes_for_ever_is_left(fault: Fault) -> None:
             at(server.url, timeout=0.3, retries=once).distinct(*PAIR)
         sentence(caught.value)
         assert len(server.requests) == 2
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 10
     with faulty(fault, good()) as server:
         assert at(server.url, timeout=1.0).distinct(*PAIR).label == "same"
 

@@ -20,7 +20,7 @@ from microtome.data.judge.key import Key, find_key
 from microtome.data.judge.question import Message
 from microtome.data.judge.reading import Reply
 from microtome.data.judge.response import fault_of, parse, plain
-from microtome.data.judge.retries import PASSING, Passing, Retries, retry_after
+from microtome.data.judge.retries import PASSING, Passing, Retries, Stopped, retry_after
 from microtome.errors import JudgeError
 
 OPENROUTER = "https://openrouter.ai/api/v1"
@@ -81,14 +81,15 @@ class Endpoint:
         """The reply to the messages; JudgeError in one sentence when there is none to be had."""
         who = f"The judge {self.model} at {httpx2.URL(self.base_url).host}"
         body = self._body(messages)
+        stop = stop or Event()
 
         def attempt(left: float) -> Reply:
             seconds = max(min(self.timeout, left), 0.001)
-            status, headers, text = _run(self._post(body, seconds))
+            status, headers, text = _run(self._post(body, seconds), stop)
             self._status(who, status, headers, text)
             return parse(text, who, self.model, self.max_tokens)
 
-        return self.retries.run(attempt, who, stop or Event())
+        return self.retries.run(attempt, who, stop)
 
     def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -159,10 +160,21 @@ def _checked(base_url: str) -> httpx2.URL:
     return url
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
+def _run(work: Coroutine[Any, Any, T], stop: Event) -> T:
     """What `work` returns, in a notebook too, where a loop is running in this thread already."""
     with ThreadPoolExecutor(1, "endpoint") as pool:
-        return pool.submit(asyncio.run, work).result()
+        return pool.submit(asyncio.run, _until(stop, work)).result()
+
+
+async def _until(stop: Event, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns; Stopped, and `work` given up, soon after `stop` is set."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        if stop.is_set():
+            task.cancel()
+            raise Stopped("The asking was stopped.")
+        await asyncio.wait({task}, timeout=0.1)
+    return task.result()
 
 
 async def _whole(response: httpx2.Response) -> str:
