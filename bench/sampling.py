@@ -55,16 +55,16 @@ def contenders(model, length, batches):
     }
 
 
-def grown(family, steps):
+def grown(family, steps, pooled):
     """MiB by which sampling raises the peak of a fresh process, and MiB of the cache in it."""
     model = mt.load(str(subject.sampled(family)))
     prompt = subject.prompts(0, LENGTHS[0])[0]
-    sites = (resid_post[:],)
-    sample(model, prompt, n=4, temperature=1.0, max_new_tokens=2, pooling=Pooling(sites, 1, (2,)))
+    pooling = Pooling((resid_post[:],), 1, (steps,)) if pooled else None
+    sample(model, prompt, n=4, temperature=1.0, max_new_tokens=2)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sample(
         model, prompt, n=32, temperature=1.0, max_new_tokens=steps, stop=(),
-        pooling=Pooling(sites, 1, (steps,)),
+        pooling=pooling,
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     columns = CHUNK * -(-(steps - 1) // CHUNK) + len(prompt)
@@ -80,10 +80,11 @@ def main() -> None:
     parser.add_argument("--families", nargs="+", default=["gemma2", "llama"])
     parser.add_argument("--batches", nargs="*", type=int, default=[], help="batch sizes as well")
     parser.add_argument("--memory", type=int, help="peak of one run of so many tokens, no timing")
+    parser.add_argument("--unpooled", action="store_true", help="with --memory: no states pooled")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.memory:
-        peak, cache = grown(options.families[0], options.memory)
+        peak, cache = grown(options.families[0], options.memory, not options.unpooled)
         print(f"{options.memory} tokens: peak +{peak:.0f} MiB, cache {cache:.0f} MiB")
         return
     for family in options.families:

@@ -14,6 +14,7 @@ MicrotomeError                  exit code 2, no traceback; anything else is a bu
 │   └── DictionaryError         a sparse dictionary that is missing, malformed or does not fit
 ├── NumericsError               NaN or infinity where a number was due
 ├── JudgeError                  a judge that cannot be asked, or whose reply is not what was asked
+├── RemoteError                 a sampling server that cannot be asked, or gave something else
 └── RunError                    a run folder: missing, damaged, not writable
 """
 
@@ -75,6 +76,10 @@ class NumericsError(MicrotomeError):
 
 class JudgeError(MicrotomeError):
     """A judge cannot be asked, or did not give what was asked of it."""
+
+
+class RemoteError(MicrotomeError):
+    """A sampling server cannot be asked, or did not give what was asked for."""
 
 
 class RunError(MicrotomeError):

@@ -37,10 +37,10 @@ def teacher_forced(
     """Given continuations (ids without EOS) as Samples: log-probs, and latents if pooled.
 
     Pooling counts from a continuation's first token. Nothing is drawn, so sampling log-probs are
-    NaN. `finished` is True: a given text is whole.
+    NaN. `finished` is True: a given text is whole. One without tokens is allowed and has no latent.
     """
-    if not continuations or not all(continuations):
-        raise InputError("A continuation has no tokens; give each at least one id.")
+    if not continuations:
+        raise InputError("No continuation was given; give at least one list of ids.")
     own = prompt_ids(model, prompt, chat)
     whole = [checked(model, [*own, *ids]) for ids in continuations]
     sums = None if pooling is None else Sums(model, pooling, len(whole))

@@ -53,8 +53,8 @@ def sample(
     if temperature == 0 and n != 1:
         raise InputError(f"Temperature 0 is deterministic: {n} samples would be one; use n=1.")
     own = prompt_ids(model, prompt, chat)
-    whole = checked(model, [*own, *forced], _counted("max_new_tokens", max_new_tokens))
-    numbers = range(_counted("n", n))
+    whole = checked(model, [*own, *forced], counted("max_new_tokens", max_new_tokens))
+    numbers = range(counted("n", n))
     drawn = None if temperature == 0 else uniforms(seed, numbers, max_new_tokens)
     plan = _plan(model, rule, n, max_new_tokens, stop, first, drawn, pooling, top2)
     with torch.no_grad():
@@ -85,7 +85,7 @@ def continue_greedily(
     if not prefixes:
         raise InputError("No prefix was given to continue; give at least one, [] for none.")
     own = prompt_ids(model, prompt, chat)
-    steps, n = _counted("max_new_tokens", max_new_tokens), len(prefixes)
+    steps, n = counted("max_new_tokens", max_new_tokens), len(prefixes)
     whole = [checked(model, [*own, *prefix], steps) for prefix in prefixes]
     plan = _plan(model, Rule(0.0), n, steps, stop, first, None, pooling, top2)
 
@@ -144,7 +144,7 @@ def collected(
 
 def batches(n: int, size: int | None) -> list[Int[Tensor, " row"]]:
     """The numbers 0 to n - 1 in micro-batches of about equal size, at most `size`."""
-    most = BATCH if size is None else _counted("batch", size)
+    most = BATCH if size is None else counted("batch", size)
     return list(torch.arange(n).tensor_split(math.ceil(n / most)))
 
 
@@ -168,7 +168,8 @@ def checked(model: Model, ids: list[int], steps: int = 0) -> list[int]:
     return ids
 
 
-def _counted(name: str, value: int) -> int:
+def counted(name: str, value: int) -> int:
+    """The value, if it is a count of at least 1."""
     if value < 1:
         raise InputError(f"{name}={value} is not usable; use 1 or more.")
     return value
