@@ -58,6 +58,14 @@ def test_auroc_is_sklearns_and_its_interval_covers():
     assert 180 <= covered <= 200
 
 
+def test_a_perfect_separation_keeps_an_interval():
+    few, many = (auroc(np.arange(2 * n), np.arange(2 * n) >= n) for n in (5, 50))
+    assert few.value == many.value == few.high == 1
+    assert 0.4 < few.low < 0.8 < 0.94 < many.low < 1
+    wrong = auroc(np.arange(10), np.arange(10) < 5)
+    assert (wrong.low, wrong.high) == pytest.approx((0, 1 - few.low))
+
+
 def test_clusters_widen_the_interval():
     """Ten copies of every item are no new evidence."""
     f, copies = planted(), 10

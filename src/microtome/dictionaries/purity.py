@@ -8,7 +8,7 @@ over latents that fire at least n times. The best of several classes looks good 
 control permutes the labels and takes the best class anew: `chance` is its mean precision. p is
 the share of permutations in which any latent (max-T) has a class as much more frequent among its
 firings, in standard errors, than this latent has.
-Obuchowski 1997 gives the AUROC's error for items in clusters.
+Obuchowski 1997 gives the AUROC's error for items in clusters, Newcombe 2006 its end where it is 1.
 """
 
 from collections.abc import Hashable, Sequence
@@ -164,10 +164,28 @@ def auroc(
     if count < 2:
         return Interval(value, None, None, level, len(values), count)
     error = float(np.sqrt((np.bincount(owner, part) ** 2).sum() * count / (count - 1)))
+    if value in (0.0, 1.0):
+        least = _least_auroc(len(set(owner[of])), len(set(owner[~of])), level)
+        low, high = (least, 1.0) if value else (0.0, 1 - least)
+        return Interval(value, low, high, level, len(values), count)
     reach = float(stats.t.ppf((1 + level) / 2, count - 1)) * error
     return Interval(
         value, max(value - reach, 0.0), min(value + reach, 1.0), level, len(values), count
     )
+
+
+def _least_auroc(m: int, n: int, level: float) -> float:
+    """The lowest AUROC that fits a perfect separation of m from n (Newcombe 2006, method 5)."""
+    from scipy import optimize, stats
+
+    z, half = float(stats.norm.ppf((1 + level) / 2)), (m + n) / 2 - 1
+
+    def gap(a: float) -> float:
+        """1 − a in squared standard errors, less z²."""
+        variance = a * (1 - a) * (1 + half * ((1 - a) / (2 - a) + a / (1 + a))) / (m * n)
+        return (1 - a) ** 2 - z**2 * variance
+
+    return float(optimize.brentq(gap, 1e-9, 1 - 1e-9))
 
 
 def _checked(
