@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from microtome.cli import dictionary
 from microtome.errors import MicrotomeError
 
 OutputDir = Annotated[Path, typer.Option(help="Folder that holds the runs.")]
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(dictionary.app, name="dictionary")
 
 
 # `run` reads its own flags: they are the fields of the study, known once the study is named.

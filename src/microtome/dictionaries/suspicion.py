@@ -69,6 +69,8 @@ def _from_scores(dictionary: Dictionary, scores: Scores) -> list[str]:
             )
     if scores.fvu.value >= scores.fvu_shuffled.value:
         found.append("it explains no more than the codes of other tokens would: wrong site")
+    elif scores.fvu.value >= 1:
+        found.append("it explains less than the mean activation does (FVU is not below 1)")
     if not 1 / _TIMES < scores.norm_ratio.value < _TIMES:
         found.append(
             f"its reconstructions are {scores.norm_ratio.value:.2g}x as long as the activations: "

@@ -1,0 +1,62 @@
+"""`microtome dictionary ...`: look at sparse dictionaries, convert them, train them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Sparse dictionaries: inspect, convert, train.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="DICTIONARY", help="Folder, file, owner/repository/folder, specimen:world/NAME."
+    ),
+]
+Sites = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--site",
+        metavar="SITE",
+        help="Where it belongs, if its files do not say: resid_post[12]. Twice for what it reads "
+        "and what it writes.",
+    ),
+]
+ModelName = Annotated[str, typer.Option(help="Hub id, folder, specimen:world.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Texts = Annotated[
+    str, typer.Option(help="JSONL, plain text, a saved dataset, specimen or specimen:KIND.")
+]
+
+
+@app.command()
+def inspect(
+    name: Name,
+    site: Sites = None,
+    model: ModelName = "",
+    texts: Texts = "",
+    max_tokens: Annotated[int, typer.Option(min=2, help="Tokens to score on.")] = 20_000,
+    device: Device = "auto",
+) -> None:
+    """Show what a dictionary is; on a model and texts also FVU, L0, dead share and hints."""
+    from microtome.cli import inspection
+
+    inspection.show(name, site or [], model, texts, max_tokens, device)
+
+
+@app.command()
+def convert(
+    name: Name,
+    out: Annotated[Path, typer.Argument(help="Folder to write into.")],
+    to: Annotated[str, typer.Option(help="ours, saelens or circuit-tracer.")] = "ours",
+    site: Sites = None,
+) -> None:
+    """Write a dictionary in another format: our own, SAELens version 6, circuit-tracer."""
+    from microtome.cli import inspection
+
+    inspection.convert(name, out, to, site or [])
