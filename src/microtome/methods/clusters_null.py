@@ -100,27 +100,32 @@ def within_between(
     pairs: Sequence[tuple[int, int]],
     distinct: Sequence[bool],
     labels: Sequence[int],
+    problems: Sequence[str] | None = None,
     *,
     draws: int = 4999,
     seed: int = 42,
 ) -> Contrast:
     """Are `pairs` of items more often `distinct` where their `labels` differ?
 
-    p is the share of permuted labels that give as large a difference; InputError unless there are
+    `labels` and `problems` have one entry per item; p is the share of permutations of labels
+    (among items of one problem) that give as large a difference. InputError unless there are
     pairs of both kinds.
     """
     left, right = np.array(pairs, dtype=int).reshape(-1, 2).T
     called, names = np.asarray(distinct, float), np.asarray(labels)
-    items = np.unique(np.concatenate([left, right]))
     apart = names[left] != names[right]
     if len(left) == 0 or apart.all() or not apart.any():
         raise InputError("The test needs pairs within clusters and pairs between them.")
+    items = np.unique(np.concatenate([left, right]))
+    homes = np.zeros(len(items)) if problems is None else np.asarray(problems)[items]
+    groups = [items[homes == home] for home in np.unique(homes)]
     rng = np.random.default_rng(seed)
     observed = called[apart].mean() - called[~apart].mean()
     reached = valid = 0
     for _ in range(draws):
         shuffled = names.copy()
-        shuffled[items] = rng.permutation(names[items])
+        for group in groups:
+            shuffled[group] = rng.permutation(names[group])
         across = shuffled[left] != shuffled[right]
         if across.all() or not across.any():
             continue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from microtome.lab.study import Step
 from microtome.studies.sampling.attribution import Attribution
+from microtome.studies.sampling.clusters import Clusters
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.costs import memory_of, speed_of
 from microtome.studies.sampling.drift import Drift
@@ -27,8 +28,8 @@ class Sampling(Configuration):
     """The geometry of what a model might have said."""
 
     def chain(self) -> tuple[Step, ...]:
-        steps: list[Step] = [Variance(), Manifold(), Drift(), Sensitivity(), Attribution()]
-        return tuple(steps)
+        steps = (Variance(), Manifold(), Drift(), Sensitivity(), Attribution(), Clusters())
+        return steps if self.cluster else steps[:-1]
 
     def provenance(self) -> dict[str, Any]:
         return sources_of(self)
@@ -62,4 +63,7 @@ class Sampling(Configuration):
             branch_tokens=24,
             cluster_samples=48,
             cluster_tokens=96,
+            cluster_stride=1,
+            judge_enabled=True,
+            judge="equations",
         )
