@@ -12,18 +12,19 @@ import microtome as mt
 from microtome.dictionaries.corpus import corpus
 from microtome.dictionaries.dictionary import Origin
 from microtome.dictionaries.features import FeaturePage, feature_page, feature_pages
-from microtome.dictionaries.features_command import run
+from microtome.dictionaries.features_command import numbers, run
 from microtome.dictionaries.features_contexts import Context
 from microtome.dictionaries.features_words import similar, words
 from microtome.dictionaries.load import save_dictionary
 from microtome.dictionaries.nonlinearity import TopK
 from microtome.dictionaries.pages import document
 from microtome.dictionaries.sae import SAE
-from microtome.errors import InputError
+from microtome.errors import ConfigError, InputError
 from microtome.model.edit import Add
 from microtome.model.site import attn_out, attn_z, mlp_act, resid_post
 from tests.dictionaries.planted import random_sae
 from tests.lab.reports import ATTACKS
+from tests.model.families import params
 
 SITE = resid_post[2]
 FEATURES = (0, 1, 2, 3)
@@ -217,12 +218,39 @@ def test_the_command_writes_one_file(tmp_path, sae, pages):
     (tmp_path / "t.txt").write_text("The robin is a kind of bird.\nA trout is a kind of fish.\n")
     out = run(
         str(tmp_path / "d"), model="specimen:world", texts=str(tmp_path / "t.txt"),
-        features=[2, 3, 2], out=tmp_path / "deep" / "page.html", device="cpu",
+        features="2, 3,2", out=tmp_path / "deep" / "page.html", device="cpu",
     )  # fmt: skip
     page = out.read_text()
     ids = {a.get("id") for _, a in Reader(page).tags}
     assert {"feature-2", "feature-3"} <= ids
     assert "random directions" in page
+    for wrong in ("", "1;2", "-1", "²"):
+        with pytest.raises(ConfigError, match="names no features"):
+            numbers(wrong)
+
+
+@pytest.mark.parametrize("family", params())
+def test_every_family_has_words_that_are_its_own_logits(checkpoint, family):
+    """Norms with and without gain offset, centred or not, post-norms, tied or not."""
+    model = mt.load(str(checkpoint(family)), device="cpu")
+    d, last = model.parts.d_model, resid_post[2]
+    x = model.run("ab cd", read=last).last(last)[0].float()
+    sae = random_sae(d, 8, site=last)
+    atom = sae.atoms[0] - x * (sae.atoms[0] @ x) / (x @ x)
+    if model.parts.final_norm.centred:
+        centred = x - x.mean()
+        atom = sae.atoms[0] - sae.atoms[0].mean()
+        atom = atom - centred * (atom @ centred) / (centred @ centred)
+    (said,) = words(replace(sae, w_dec=torch.cat([atom[None], sae.w_dec[1:]])), model, (0,), 9, 0)
+    moved = (model.unembed(x + 1e-2 * atom) - model.unembed(x)).double()
+    moved = moved - moved.mean()
+    both = said.promoted + said.suppressed
+    pair = torch.stack(
+        [torch.tensor([w.weight for w in both]), moved[[w.id for w in both]].float()]
+    )
+    assert float(torch.corrcoef(pair)[0, 1]) > 0.99
+    page = feature_page(sae, model, ["ab cd", "a longer one"], 0)
+    assert page.n_texts == 2
 
 
 def test_refusals(model, texts, sae):
