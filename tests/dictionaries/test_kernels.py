@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from microtome.dictionaries.kernels import Chosen, decode, sampled_product, top_ids
+from microtome.dictionaries.kernels import Chosen, batch_top, decode, sampled_product, top_ids
 
 TOKENS, D, D_DICT, K = 64, 24, 128, 8
 
@@ -66,3 +66,16 @@ def test_a_latent_nobody_uses_has_no_gradient():
     assert by_dec[:K].any(1).all()
     assert not by_dec[K:].any()
     assert chosen.counts().tolist() == [TOKENS] * K + [0] * (D_DICT - K)
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_batch_selection_holds_the_largest_of_the_batch(skewed):
+    """Also where the tokens that the threshold is told from are unlike the others."""
+    pre = torch.randn(64, 100, generator=torch.Generator().manual_seed(2))
+    if skewed:
+        pre[::16] += 10
+    chosen = batch_top(pre, 320)
+    largest = set(pre.flatten().topk(320).indices.tolist())
+    assert largest <= set((chosen.rows * 100 + chosen.ids).tolist())
+    assert len(chosen.ids) < 2 * 320
+    assert torch.equal(chosen.starts, torch.searchsorted(chosen.rows, torch.arange(64)))

@@ -34,8 +34,8 @@ class Activations(Protocol):
         """The model's name and digest, or "" for activations from elsewhere."""
         ...
 
-    def round(self, number: int) -> Batch:
-        """Aligned activations of one round, on any device, in any float format."""
+    def round(self, number: int, sites: Sequence[Site]) -> Batch:
+        """Aligned activations of one round at some sites, on any device, in any float format."""
         ...
 
 
@@ -48,13 +48,17 @@ class Cursor:
 
 
 def batches(
-    source: Activations, size: int, start: Cursor = Cursor(), seed: int = 0
+    source: Activations,
+    sites: Sequence[Site],
+    size: int,
+    start: Cursor = Cursor(),
+    seed: int = 0,
 ) -> Iterator[tuple[Batch, Cursor]]:
     """Endless shuffled batches from a place on, each with the place after it."""
     number, first = start.round, start.batch
     empty = 0
     while True:
-        values = source.round(number)
+        values = source.round(number, sites)
         length = len(next(iter(values.values())))
         order = torch.randperm(length, generator=_generator(seed, number))
         for batch in range(first, length // size):
@@ -96,8 +100,8 @@ class InMemory:
     def sites(self) -> tuple[Site, ...]:
         return tuple(self.values)
 
-    def round(self, number: int) -> Batch:
-        return self.values
+    def round(self, number: int, sites: Sequence[Site]) -> Batch:
+        return {site: self.values[site] for site in sites}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +118,9 @@ class Stream:
     def model(self) -> str:
         return identity(self.source)
 
-    def round(self, number: int) -> Batch:
+    def round(self, number: int, sites: Sequence[Site]) -> Batch:
         block = self.blocks[number % len(self.blocks)]
-        return harvest(self.source, [self.rows[i] for i in block], self.sites).values
+        return harvest(self.source, [self.rows[i] for i in block], sites).values
 
 
 def stream(

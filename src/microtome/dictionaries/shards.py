@@ -50,14 +50,14 @@ class Shards:
         """Kept tokens over all shards."""
         return sum(int(shard["tokens"]) for shard in self.manifest["shards"])
 
-    def round(self, number: int) -> Batch:
+    def round(self, number: int, sites: Sequence[Site]) -> Batch:
         """The activations of the next shards; every epoch has its own order."""
         shards = list(range(len(self.manifest["shards"])))
         rounds = -(-len(shards) // self.mix)
         random.Random(number // rounds).shuffle(shards)
         at = (number % rounds) * self.mix
         chosen = shards[at : at + self.mix]
-        return {site: torch.cat([self.read(i, site) for i in chosen]) for site in self.sites}
+        return {site: torch.cat([self.read(i, site) for i in chosen]) for site in sites}
 
     def read(self, shard: int, site: Site) -> Tensor:
         """One shard at one site, "tokens d", memory-mapped; RunError if its file is cut short."""

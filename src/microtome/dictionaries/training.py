@@ -93,7 +93,11 @@ def train(
     every = warmup if warmup is not None else min(WARMUP, max(1, steps // 10))
     plan = Plan(tuple(chosen), steps, batch, seed, Schedule(steps, every, decay), sparse)
     session = Session.opened(plan, source, where, fellows)
-    book = Logbook(log, Path(checkpoint) if checkpoint and fellows.first else None, log_every)
+    book = Logbook(
+        log if fellows.first else None,
+        Path(checkpoint) if checkpoint and fellows.first else None,
+        log_every,
+    )
     session.go(book, Path(checkpoint) if checkpoint else None, save_every)
     found = tuple(session.finished(i, source) for i in range(len(chosen)))
     return found[0] if isinstance(dictionary, Recipe) else found
@@ -109,6 +113,11 @@ class Plan:
     seed: int
     schedule: Schedule
     sparse: bool
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Every site that is read or written."""
+        return tuple(dict.fromkeys(s for r in self.recipes for s in (r.reads, r.writes)))
 
     def digest(self, source: Activations, fellows: Ranks) -> str:
         """Of the plan, the data and the number of ranks."""
@@ -145,7 +154,7 @@ class Session:
     @staticmethod
     def opened(plan: Plan, source: Activations, device: torch.device, fellows: Ranks) -> Session:
         """Modules started on the first batch, the same on every rank."""
-        first, _ = next(batches(source, plan.batch, seed=plan.seed))
+        first, _ = next(batches(source, plan.sites, plan.batch, seed=plan.seed))
         modules = []
         for recipe in plan.recipes:
             module: Any = plan.trainee(recipe, first).to(device)
@@ -163,7 +172,8 @@ class Session:
         if folder is not None:
             self._resume(files.writable(folder), digest)
         book.begin(self.step, self.curves)
-        data = batches(self.source, self.plan.batch, self.cursor, self.plan.seed)
+        plan = self.plan
+        data = batches(self.source, plan.sites, plan.batch, self.cursor, plan.seed)
         while self.step < self.plan.steps:
             values, self.cursor = next(data)
             mine = self.fellows.share(values)
