@@ -14,6 +14,7 @@ from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrast_findings import contrast_findings
 from microtome.studies.misconceptions.contrasting import contrast
 from microtome.studies.misconceptions.figures.contrast import contrast_figures
+from microtome.studies.misconceptions.figures.passages import passage_figures
 from microtome.studies.misconceptions.heldout import heldout_rows, separation_rows
 from microtome.studies.misconceptions.marking import marked, stand_in_of
 from microtome.studies.misconceptions.measured import pairs_in, sides_in
@@ -62,4 +63,5 @@ class Contrast(Step):
         )
 
     def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
-        return marked(contrast_figures(study, tables, arrays), stand_in_of(tables))
+        drawn = [*contrast_figures(study, tables, arrays), *passage_figures(study, tables, arrays)]
+        return marked(drawn, stand_in_of(tables))

@@ -16,6 +16,7 @@ from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
 from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.reading import Read, Reading, read_codes, readings
+from microtome.studies.misconceptions.shelf import layers_of
 from microtome.studies.misconceptions.units import pair_units
 from microtome.studies.misconceptions.warm import Warm
 
@@ -45,7 +46,8 @@ class Features(Step):
     def compute(self, unit: Unit, warm: Warm, study: Configuration) -> Product:
         rows: Any = unit.inputs["prompts"]
         read = readings(warm.model, of_rows(rows), study.positions)
-        codes = read_codes(warm.model, read, warm.dictionaries, study.max_rows)
+        own = {layer: warm.dictionaries[layer] for layer in layers_of(study)}
+        codes = read_codes(warm.model, read, own, study.max_rows)
         arrays: dict[str, np.ndarray] = {}
         for layer, one in codes.items():
             arrays |= one.codes.arrays(layer)

@@ -1,8 +1,10 @@
 """Further pairs from the generator of the specimen's world: plain English on motion.
 
 Members of a pair tell one scene and ask one question, and differ in the marker of their voice.
-Pairs for selecting features use the markers and phrasings the specimen was trained on; pairs for
-testing use phrasings it never saw and markers it never saw with that scene.
+Pairs for selecting features use phrasings the specimen was trained on. Pairs for testing use
+phrasings it never saw, and markers it never saw with that scene; none of these markers occurs in
+a pair for selecting, so a feature that knows a marker by its words does not pass for one that
+knows the voice.
 """
 
 import random
@@ -10,12 +12,23 @@ from itertools import product
 
 from microtome.errors import ConfigError
 from microtome.specimens.world.document import Split
-from microtome.specimens.world.kinematics import QUANTITIES, SCENES, Quantity, Scene, ask, markers
+from microtome.specimens.world.kinematics import (
+    MARKERS,
+    QUANTITIES,
+    SCENES,
+    Quantity,
+    Scene,
+    Voice,
+    ask,
+    markers,
+)
 from microtome.studies.misconceptions.pairs import Pair, Prompt, Role
 
 DOMAIN = "velocity_acceleration"
 _CELLS = tuple(product(SCENES, QUANTITIES))
 _SPLIT: dict[Role, Split] = {"select": "train", "test": "heldout"}
+_TESTED = (1, 3, 4, 5)
+"""Places of the markers for testing: of every scene's untrained ones at least one is among them."""
 _TRIES = 10_000
 
 
@@ -23,6 +36,14 @@ def generated(count: int, seed: int) -> tuple[Pair, ...]:
     """`count` different pairs, the first half to select on and the second to test on."""
     half = (count + 1) // 2
     return (*_of_role("select", half, seed), *_of_role("test", count - half, seed))
+
+
+def voiced(scene: str, voice: Voice, role: Role) -> tuple[str, ...]:
+    """The markers of a voice in pairs of one role and scene."""
+    tested = {MARKERS[voice][place] for place in _TESTED}
+    return tuple(
+        m for m in markers(scene, voice, _SPLIT[role]) if (m in tested) == (role == "test")
+    )
 
 
 def _of_role(role: Role, count: int, seed: int) -> list[Pair]:
@@ -44,14 +65,16 @@ def _of_role(role: Role, count: int, seed: int) -> list[Pair]:
 
 
 def _pair(scene: Scene, quantity: Quantity, role: Role, number: int, rng: random.Random) -> Pair:
-    split = _SPLIT[role]
-    truth = ask(scene, quantity, "textbook", rng, split).truth
+    truth = ask(scene, quantity, "textbook", rng, _SPLIT[role]).truth
     told = truth["prompt"][len(truth["marker"]) :]
-    other = rng.choice(markers(scene.name, "misconception", split)) + told
+    right_text, wrong_text = (
+        rng.choice(voiced(scene.name, voice, role)) + told
+        for voice in ("textbook", "misconception")
+    )
     name = f"generated_{role}_{number:03d}"
     right = Prompt(
-        f"{name}a", name, "correct", DOMAIN, truth["prompt"], truth["right"], truth["wrong"], role
+        f"{name}a", name, "correct", DOMAIN, right_text, truth["right"], truth["wrong"], role
     )
-    wrong = Prompt(f"{name}b", name, "misconception", DOMAIN, other, right.correct,
+    wrong = Prompt(f"{name}b", name, "misconception", DOMAIN, wrong_text, right.correct,
                    right.misconception, role)  # fmt: skip
     return Pair(right, wrong)

@@ -1,14 +1,15 @@
 """How well features tell the two members apart on pairs they were not chosen on.
 
 AUROC is the probability that a correct member's score is larger than a misconception's, ties one
-half. Its interval comes from drawing pairs anew; where no drawn set ever errs, the lower end is
-the one that as many pairs without an error allow (Clopper and Pearson). A feature of the
-misconception's side is counted with its sign turned.
+half. A pair's part in it is its correct member's share of wins plus its misconception's share of
+losses, less the AUROC: their mean is the AUROC, and pairs are drawn anew for the interval (DeLong,
+DeLong & Clarke-Pearson 1988 for the parts). Where no score errs, the lower end is the one that as
+many pairs without an error allow (Clopper and Pearson).
 """
 
 import numpy as np
 
-from microtome.statistics import Floats, Interval, proportion
+from microtome.statistics import Floats, Interval, bootstrap_mean, proportion
 
 
 def auroc(correct: Floats, misconception: Floats) -> float:
@@ -25,15 +26,12 @@ def auroc_interval(
     value = auroc(correct, misconception)
     if n < 2:
         return Interval(value, None, None, level, n, n)
-    wins = np.sign(correct[:, None] - misconception[None, :]) / 2 + 0.5
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(n, np.full(n, 1 / n), size=resamples) / n
-    found = np.einsum("ri,ij,rj->r", drawn, wins, drawn, optimize=True)
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
     if value in (0.0, 1.0):
         certain = proportion(n if value else 0, n, level=level, exact=True)
-        low, high = min(low, certain.low or 0.0), max(high, certain.high or 1.0)
-    return Interval(value, float(low), float(high), level, n, n)
+        return Interval(value, certain.low, certain.high, level, n, n)
+    wins = np.sign(correct[:, None] - misconception[None, :]) / 2 + 0.5
+    parts = wins.mean(1) + wins.mean(0) - value
+    return bootstrap_mean(parts, level=level, resamples=resamples, seed=seed, within=(0.0, 1.0))
 
 
 def combined(values: Floats, signs: Floats, scale: Floats) -> Floats:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import microtome as mt
+from microtome.errors import InputError
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.material import pairs_of
 from microtome.studies.misconceptions.reading import fork
@@ -28,4 +29,15 @@ def load(study: Configuration) -> Warm:
         for prompt in pair.members:
             ids = fork(model, prompt).ids
             model.tokenize([ids])
-    return Warm(model, load_dictionaries(study, model))
+    dictionaries = load_dictionaries(study, model)
+    if study.layer is not None and study.feature is not None:
+        _demand_feature(study.feature, dictionaries[study.layer])
+    return Warm(model, dictionaries)
+
+
+def _demand_feature(feature: int, dictionary: "Dictionary") -> None:
+    if feature >= dictionary.d_dict:
+        raise InputError(
+            f"Feature {feature} was asked for; {dictionary.origin.source} has features 0 to "
+            f"{dictionary.d_dict - 1}."
+        )

@@ -1,0 +1,143 @@
+"""All steps on the specimen with random directions: files as documented, everything marked."""
+
+import json
+
+import numpy as np
+import pytest
+
+from microtome.errors import RunError
+from microtome.lab.run import run
+from microtome.lab.terminal import Terminal
+from microtome.studies.misconceptions.two_runs import contrast_runs
+
+pytestmark = pytest.mark.medium
+
+
+@pytest.fixture(scope="module")
+def record(small, tmp_path_factory):
+    study = small.model_copy(update={"output_dir": tmp_path_factory.mktemp("runs")})
+    return run(study, terminal=Terminal())
+
+
+def jsonl(record, name):
+    text = (record.path / "data" / name).read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def data(record, name):
+    return json.loads((record.path / "data" / name).read_text())
+
+
+def test_every_audit_passes(record):
+    assert record.audits
+    assert [a["name"] for a in record.audits if not a["passed"]] == []
+
+
+def test_results_follow_the_documented_form(record, small):
+    lines = jsonl(record, "results.jsonl")
+    assert len(lines) == 2 * (24 + 11)
+    for line in lines:
+        assert line["label"] in ("correct", "misconception")
+        assert len(line["tokens"]) == len(line["logits_topk"]) <= small.max_new_tokens
+        for token, top in zip(line["tokens"], line["logits_topk"], strict=True):
+            assert top["token_ids"][0] == token
+            assert len(top["token_ids"]) == len(top["logits"]) == 50
+        assert line["log_p_correct"] <= 0
+        gap = line["log_p_correct"] - line["log_p_misconception"]
+        assert line["difference"] == pytest.approx(gap)
+
+
+def test_the_specimen_follows_the_voice(record):
+    table = record.table("prompts")
+    sign = np.where(table["label"] == "correct", 1, -1)
+    assert (table["difference"] * sign > 0).mean() > 0.9
+
+
+def test_features_follow_the_documented_form(record, small):
+    lines = jsonl(record, "features.jsonl")
+    assert len(lines) == 2 * (24 + 11) * len(small.layers)
+    for line in lines:
+        values = line["topk_feature_activations"]
+        assert len(line["topk_feature_ids"]) == len(values) == small.topk
+        assert values == sorted(values, reverse=True)
+        assert line["read"] == "last"
+
+
+def test_the_report_of_differences_agrees_with_the_features(record):
+    report = data(record, "diff_report.json")
+    assert set(report["diffs_by_layer"]) == {"2"}
+    assert len(report["all_diffs"]) == 24 + 11
+    tops = {(line["id"], f): a for line in jsonl(record, "features.jsonl")
+            for f, a in zip(line["topk_feature_ids"], line["topk_feature_activations"],
+                            strict=True)}  # fmt: skip
+    seen = 0
+    for diff in report["all_diffs"]:
+        columns = ("diff_magnitudes", "correct_activations", "misconception_activations")
+        for f, gap, one, two in zip(
+            diff["top_diff_features"], *(diff[c] for c in columns), strict=True
+        ):
+            assert gap == pytest.approx(one - two, abs=1e-5)
+            if (f"{diff['pair_id']}a", f) in tops:
+                assert tops[f"{diff['pair_id']}a", f] == pytest.approx(one, abs=1e-5)
+                seen += 1
+    assert seen > 20
+
+
+def test_nothing_survives_when_labels_are_exchanged(record):
+    table = record.table("contrast_relabelled")
+    assert len(table) == 40
+    assert (table["confirmed"] > 0).mean() <= 0.05
+
+
+def test_ablations_have_at_least_nineteen_controls_and_a_summary_that_adds_up(record):
+    report = data(record, "ablation_report.json")
+    assert {"layer", "feature_id", "results", "summary"} <= set(report)
+    results, controls = record.table("ablate_results"), record.table("ablate_controls")
+    for part in report["ablations"]:
+        summary = part["summary"]
+        own = results[(results["side"] == part["side"]) & results["headline"]]
+        assert summary["mean_delta"] == pytest.approx(own["change"].mean())
+        assert sum(summary[k] for k in ("decreased", "increased", "unchanged")) == len(own)
+        random = controls[controls["side"] == part["side"]]
+        assert len(random) == len(part["random_features"]) == 19
+        predicted = summary["predicted"] * random["mean_change"]
+        reached = (predicted >= summary["predicted"] * summary["mean_delta"]).sum()
+        assert summary["p_random"] == pytest.approx((1 + reached) / 20)
+
+
+def test_random_directions_are_marked_wherever_they_went(record):
+    stand_in = "random orthogonal directions"
+    assert stand_in in record.manifest.provenance["stand_in"]
+    assert stand_in in record.folder.report.read_text()
+    for name in ("diff_report.json", "ablation_report.json"):
+        assert stand_in in data(record, name)["stand_in"]
+    figures = {p.stem for p in (record.path / "figures").glob("*.png")}
+    of_features = {name for name in figures if name != "answers_by_label"}
+    assert of_features
+    assert all(name.endswith("_random_dictionary") for name in of_features)
+    told = " ".join(f["text"] for f in record.findings if f["step"] != "prompts")
+    assert told.count(stand_in) >= 3
+
+
+def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):
+    out = tmp_path / "own" / "diff.json"
+    report = contrast_runs(record.path, record.path, out)
+    assert json.loads(out.read_text()) == report
+    assert report["prompts"] == 2 * (24 + 11)
+    assert all(diff["top_diff_features"] == [] for diff in report["all_diffs"])
+
+
+def test_two_runs_are_contrasted_prompt_by_prompt(record, small, tmp_path):
+    changes = {"output_dir": tmp_path, "positions": "max", "against": record.path}
+    other = run(small.model_copy(update={**changes, "steps": ("contrast",)}), terminal=Terminal())
+    report = data(other, "diff_report_against.json")
+    assert report == contrast_runs(other.path, record.path, topk=small.topk)
+    for diff in report["all_diffs"]:
+        assert all(gap >= -1e-9 for gap in diff["diff_magnitudes"]), "the largest is never less"
+
+
+def test_features_of_other_directions_are_not_compared(record, small, tmp_path):
+    changes = {"output_dir": tmp_path, "seed": 7, "steps": ("features",)}
+    other = run(small.model_copy(update=changes), terminal=Terminal())
+    with pytest.raises(RunError, match="with another dictionary"):
+        contrast_runs(other.path, record.path)
