@@ -126,6 +126,9 @@ def test_truncation_is_off_unless_asked():
     assert set(choose(logits, Rule(1.0), uniform).ids.tolist()) == {0, 1, 2, 3}
     assert set(choose(logits, Rule(1.0, top_k=2), uniform).ids.tolist()) == {0, 1}
     assert set(choose(logits, Rule(1.0, top_p=0.8), uniform).ids.tolist()) == {0, 1}
+    tied = torch.tensor([[1.0, 4.0, 4.0, 4.0]])
+    greedy = choose(tied, Rule(0.0), None, top2=True)
+    assert greedy.ids[0] == greedy.top2_ids[0, 0]
     edge = torch.tensor([0.0, 1.0 - 2.0**-53], dtype=torch.float64)
     assert choose(logits[:2], Rule(1.0, top_k=2), edge).ids.tolist() == [0, 1]
     picked = choose(logits, Rule(2.0, top_k=2), uniform)
@@ -216,6 +219,18 @@ def test_a_stride_longer_than_a_completion_names_it(gemma):
         samples.counts(25)
 
 
+def test_a_prompt_that_ends_at_once_has_no_latents_and_says_so(gemma):
+    samples = sample(
+        gemma, PROMPT, n=70, temperature=1.0, max_new_tokens=24, pooling=EVERY, stop=range(300),
+        first=range(3, 73),
+    )  # fmt: skip
+    assert samples.completions == ((),) * 70
+    assert all(samples.finished)
+    assert samples.log_probs.shape == (70, 0)
+    with pytest.raises(StrideError, match=r"Completion 0 has 0 tokens.*rows="):
+        samples.latents(24)
+
+
 def test_bad_input_is_one_sentence(gemma):
     draw = {"n": 1, "temperature": 1.0, "max_new_tokens": 8}
     with pytest.raises(InputError, match="Temperature 0 is deterministic"):
@@ -271,6 +286,25 @@ def test_without_memory_for_a_batch_it_halves_and_gives_the_same(gemma, monkeypa
     assert gap(found.latents(24, rows), expected.latents(24, rows)) <= 1e-5
     assert max(passes) == 6
     assert min(passes) <= 2
+
+
+def test_teacher_forcing_halves_too(gemma, monkeypatch):
+    """Memory runs out in the last layer, when the states of the others are pooled."""
+    from microtome.model.sampling import forced
+
+    texts = [[5, 6, 7, 8], [9] * 24, [10] * 11]
+    expected = teacher_forced(gemma, PROMPT, texts, EVERY)
+    honest = forced._pass
+
+    def full(model, tokens, rows, start, sums):
+        states = honest(model, tokens, rows, start, sums)
+        if len(rows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return states
+
+    monkeypatch.setattr(forced, "_pass", full)
+    found = teacher_forced(gemma, PROMPT, texts, EVERY)
+    assert gap(found.latents(24), expected.latents(24)) <= 1e-5
 
 
 def test_memory_beyond_model_and_cache_does_not_grow_with_the_tokens(gemma, monkeypatch):

@@ -82,14 +82,14 @@ def choose(
     if given is not None:
         ids, sampled = given, torch.full_like(own[:, 0], float("nan"))
     elif rule.temperature == 0:
-        ids = logits.argmax(-1)
+        ids = logits.topk(2, -1).indices[:, 0]
         sampled = torch.zeros_like(own[:, 0])
     else:
         assert uniform is not None
         log_p = own if rule.plain else rule.log_p(logits)
         ids = _inverse_cdf(log_p.exp(), uniform)
         sampled = _at(log_p, ids)
-    extra = _shape_of(own) if top2 else {}
+    extra = _shape_of(own, logits) if top2 else {}
     return Choice(ids, _at(own, ids), sampled, **extra)
 
 
@@ -109,9 +109,10 @@ def _at(values: Float[Tensor, "row vocab"], ids: Int[Tensor, " row"]) -> Float[T
     return values.gather(-1, ids[:, None])[:, 0]
 
 
-def _shape_of(log_p: Float[Tensor, "row vocab"]) -> dict[str, Tensor]:
-    """Entropy in nats, and the two most probable tokens."""
-    p = log_p.exp()
-    top = log_p.topk(2, -1)
-    entropy = -torch.xlogy(p, p).sum(-1)
-    return {"entropy": entropy, "top2_ids": top.indices, "top2_p": top.values.exp()}
+def _shape_of(
+    log_p: Float[Tensor, "row vocab"], logits: Float[Tensor, "row vocab"]
+) -> dict[str, Tensor]:
+    """Entropy in nats, and the two most probable tokens (of the logits: ties fall as in greedy)."""
+    top = logits.topk(2, -1).indices
+    entropy = -torch.xlogy(log_p.exp(), log_p.exp()).sum(-1)
+    return {"entropy": entropy, "top2_ids": top, "top2_p": log_p.gather(-1, top).exp()}

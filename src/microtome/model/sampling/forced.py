@@ -4,7 +4,7 @@ No cache and no shared prefix: the independent way to the numbers that `sample` 
 generates, and the way to an oracle's z* and to the local probabilities of a server's completions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -47,17 +47,33 @@ def teacher_forced(
     record = Record(len(whole), max(map(len, continuations)), top2)
     with torch.no_grad():
         for rows in batches(len(whole), batch):
-            numbers = rows.tolist()
-            tokens = stack([whole[row] for row in numbers], 0).to(model.device)
-            states = _pass(model, tokens, numbers, len(own), sums)
-            for row, ids, resid in zip(numbers, tokens.ids, states, strict=True):
-                _note(model, record, row, ids, resid, len(own), len(whole[row]), top2)
+            for some, tokens, states in _passes(model, whole, rows, len(own), sums):
+                for row, ids, resid in zip(some.tolist(), tokens.ids, states, strict=True):
+                    _note(model, record, row, ids, resid, len(own), len(whole[row]), top2)
     return collected(model, own, [()] * len(whole), record, sums)
 
 
-def _pass(model: Model, tokens: Tokens, rows: list[int], start: int, sums: Sums | None) -> Tensor:
+def _passes(
+    model: Model, whole: list[list[int]], rows: Tensor, start: int, sums: Sums | None
+) -> Iterator[tuple[Tensor, Tokens, Tensor]]:
+    """Rows, tokens and last states of one pass; of two halves when the device is full."""
+    tokens = stack([whole[row] for row in rows.tolist()], 0).to(model.device)
+    try:
+        states = _pass(model, tokens, rows, start, sums)
+    except torch.OutOfMemoryError:
+        if len(rows) == 1:
+            raise
+        if sums is not None:
+            sums.forget(rows)
+        for half in rows.tensor_split(2):
+            yield from _passes(model, whole, half, start, sums)
+        return
+    yield rows, tokens, states
+
+
+def _pass(model: Model, tokens: Tokens, rows: Tensor, start: int, sums: Sums | None) -> Tensor:
     """The last layer's states of one pass, "row pos d_model"; sums are added to on the way."""
-    taps = Taps() if sums is None else sums.span_taps(tokens, rows, start)
+    taps = Taps() if sums is None else sums.span_taps(tokens, rows.tolist(), start)
     kept: list[Tensor] = []
     taps.out_of[model.parts.block(model.n_layers - 1)].append(lambda x: kept.append(x.detach()))
     with taps.placed():

@@ -117,7 +117,7 @@ def _plan(
             f"Checkpoint {pooling.checkpoints[-1]} lies beyond max_new_tokens={steps}; raise "
             f"max_new_tokens or leave the checkpoint out."
         )
-    given = None if first is None else torch.tensor(checked(model, list(first)))
+    given = None if first is None else torch.tensor([checked(model, [i])[0] for i in first])
     sums = None if pooling is None else Sums(model, pooling, n)
     stops, record = stop_ids(model, stop), Record(n, steps, top2)
     return Plan(model, rule, steps, stops, given, drawn, top2, sums, record)

@@ -113,8 +113,8 @@ class Sums:
         return ports.taps
 
     def frozen(self, lengths: Sequence[int]) -> "Pools":
-        """The latents of completions of these lengths."""
-        return Pools(self.pooling, tuple(self.sites), tuple(lengths), self.slabs)
+        """The latents of completions of these lengths, on the CPU."""
+        return Pools(self.pooling, tuple(self.sites), tuple(lengths), self.slabs.cpu())
 
 
 @dataclass(frozen=True, eq=False)

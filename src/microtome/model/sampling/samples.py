@@ -18,7 +18,7 @@ class Samples:
     """n completions of one prompt.
 
     Row i continues `prompt_ids` + `prefixes[i]`; `completions` are the generated ids without the
-    EOS that `finished` tells of. Tensors "n step" hold NaN (ids: -1) past a completion's end.
+    EOS that `finished` tells of. Tensors are on the CPU; "n step" hold NaN (ids: -1) past the end.
     `log_probs` are the model's own at temperature 1, `sampling_log_probs` those of the
     distribution that was sampled. `entropy` (nats), `top2_ids` and `top2_p` are there if
     `top2=True` was asked.
