@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Event, Timer
+from threading import Barrier, Event, Lock, Timer
 
 import pytest
 
@@ -36,12 +37,12 @@ from tests.data.faulty import (
     with_log_probabilities,
 )
 
-QUICK = Retries(most=2, first=0.01, deadline=5.0)
+QUICK = Retries(most=2, first=0.01, deadline=90.0)
 PAIR = ("2 + 3 + 4?", "2+3=5, then 5+4=9.", "3+4=7, then 2+7=9.")
 
 
 def at(url: str, cache: Path | None = None, concurrency: int = 1, model: str = "judge/x") -> Judge:
-    return Judge(Endpoint(model, url, timeout=2.0, retries=QUICK), concurrency, cache)
+    return Judge(Endpoint(model, url, timeout=30.0, retries=QUICK), concurrency, cache)
 
 
 def by_length(a: str, b: str) -> str:
@@ -225,15 +226,23 @@ def test_an_answer_of_nonsense_is_kept_as_unclear(tmp_path: Path) -> None:
 
 
 def test_as_many_at_once_as_allowed_and_no_more() -> None:
-    def slow(handler: object, request: Request) -> None:
-        time.sleep(0.05)
-        good()(handler, request)  # type: ignore[arg-type]
+    three, lock, inside, most = Barrier(3), Lock(), [0], [0]
+
+    def together(handler: BaseHTTPRequestHandler, request: Request) -> None:
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+        three.wait(timeout=30)
+        with lock:
+            inside[0] -= 1
+        three.wait(timeout=30)
+        good()(handler, request)
 
     pairs = [("p", str(i), "x") for i in range(6)]
     seen: list[tuple[int, int]] = []
-    with faulty(slow) as server:
+    with faulty(together) as server:
         judge_pairs(at(server.url, concurrency=3), pairs, lambda *done: seen.append(done))
-    assert 2 <= server.most_at_once <= 3
+    assert (most, len(server.requests)) == ([3], 12)
     assert seen == [(i, 12) for i in range(1, 13)]
 
 
@@ -260,11 +269,11 @@ def test_asking_can_be_stopped() -> None:
     start = time.monotonic()
     with pytest.raises(JudgeError, match="stopped"):
         endpoint.ask(({"role": "user", "content": "x"},), stop)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def test_one_failure_or_an_interrupt_ends_all_waiting(tmp_path: Path) -> None:
-    endless = hang(20.0)
+    endless = hang(60.0)
     pairs = [("p", str(i), "x") for i in range(4)]
     for end, error in ((status(402), JudgeError), (good(), KeyboardInterrupt)):
 
@@ -273,10 +282,10 @@ def test_one_failure_or_an_interrupt_ends_all_waiting(tmp_path: Path) -> None:
 
         start = time.monotonic()
         with faulty(endless, endless, end, endless) as server:
-            endpoint = Endpoint("m", server.url, timeout=20.0, retries=QUICK)
+            endpoint = Endpoint("m", server.url, timeout=60.0, retries=QUICK)
             with pytest.raises(error):
                 judge_pairs(Judge(endpoint, 3, tmp_path), pairs, interrupt)
-        assert time.monotonic() - start < 4
+        assert time.monotonic() - start < 30
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -44,7 +44,7 @@ class Server:
 
     def endpoint(self, model: Path, max_tokens: int = 100) -> Endpoint:
         once = Retries(most=1, first=0.01)
-        return Endpoint(str(model), self.url, max_tokens=max_tokens, timeout=60.0, retries=once)
+        return Endpoint(str(model), self.url, max_tokens=max_tokens, timeout=120.0, retries=once)
 
 
 def with_template(folder: Path, template: str) -> Path:
@@ -79,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def await_health(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 400
     while time.monotonic() < end:
         assert process.poll() is None, log.read_text()
         try:
