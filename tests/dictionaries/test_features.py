@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import microtome as mt
+from microtome.cli.dictionary import app
 from microtome.dictionaries.corpus import corpus
 from microtome.dictionaries.dictionary import Origin
 from microtome.dictionaries.features import FeaturePage, feature_page, feature_pages
@@ -251,6 +253,17 @@ def test_every_family_has_words_that_are_its_own_logits(checkpoint, family):
     assert float(torch.corrcoef(pair)[0, 1]) > 0.99
     page = feature_page(sae, model, ["ab cd", "a longer one"], 0)
     assert page.n_texts == 2
+
+
+def test_the_command_line_hands_on_what_it_is_given(tmp_path, sae):
+    save_dictionary(sae, tmp_path / "d")
+    words_said = ["features", str(tmp_path / "d"), "--model", "specimen:world", "--texts"]
+    words_said += ["specimen:facts", "--features", "5", "--max-tokens", "50", "--contexts", "2"]
+    done = CliRunner().invoke(app, [*words_said, "--out", str(tmp_path / "p.html")])
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "p.html").read_text()
+    assert 'id="feature-5"' in page
+    assert page.count("<li>") <= 1 + 2 + 5
 
 
 def test_refusals(model, texts, sae):

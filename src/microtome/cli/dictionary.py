@@ -60,3 +60,25 @@ def convert(
     from microtome.cli import inspection
 
     inspection.convert(name, out, to, site or [])
+
+
+@app.command()
+def features(
+    name: Name,
+    model: ModelName,
+    texts: Texts,
+    features: Annotated[str, typer.Option(metavar="N,N,...", help="Numbers of the features.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("features.html"),
+    contexts: Annotated[int, typer.Option(min=1, help="Strongest contexts of each.")] = 10,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens to read.")] = None,
+    site: Sites = None,
+    device: Device = "auto",
+) -> None:
+    """Write pages of features: contexts, density, tokens promoted and suppressed, neighbours."""
+    from microtome.dictionaries.features_command import run
+
+    written = run(
+        name, model=model, texts=texts, features=features, out=out, contexts=contexts,
+        max_tokens=max_tokens, device=device, sites=site or [],
+    )  # fmt: skip
+    typer.echo(f"written: {written}")

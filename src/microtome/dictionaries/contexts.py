@@ -17,6 +17,7 @@ from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.fit import check_fits
 from microtome.errors import DictionaryError, InputError, NumericsError
 from microtome.model.model import Model
+from microtome.model.partial import read_only
 from microtome.model.site import Site
 from microtome.model.tokens import Tokens, encode
 
@@ -101,9 +102,9 @@ def read(
 ) -> tuple[Float[Tensor, "kept d_in"], Float[Tensor, "kept d_out"]]:
     """What the dictionary reads, and what it should write, at the kept tokens (fp32)."""
     site_in, site_out = sites_of(dictionary, model)
-    run = model.run(batch.tokens, read=list(dict.fromkeys((site_in, site_out))), logits="last")
-    kept = batch.kept.to(run[site_in].device)
-    return _finite(run[site_in][kept], site_in), _finite(run[site_out][kept], site_out)
+    found = read_only(model, batch.tokens, list(dict.fromkeys((site_in, site_out))))
+    kept = batch.kept.to(found[site_in].device)
+    return _finite(found[site_in][kept], site_in), _finite(found[site_out][kept], site_out)
 
 
 def _finite(x: Tensor, site: Site) -> Tensor:
