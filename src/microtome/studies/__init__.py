@@ -8,7 +8,10 @@ from microtome.errors import ConfigError, suggest
 if TYPE_CHECKING:
     from microtome.lab.study import Study
 
-STUDIES = {"dilemmas": "microtome.studies.dilemmas:Dilemmas"}
+STUDIES = {
+    "dilemmas": "microtome.studies.dilemmas:Dilemmas",
+    "sampling": "microtome.studies.sampling:Sampling",
+}
 
 
 def study_class(name: str) -> "type[Study]":
