@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from microtome.dictionaries import checkpoints
 from microtome.dictionaries.checkpoints import NAME
 from microtome.dictionaries.load import load_dictionary
 from microtome.dictionaries.recipes import BatchTopK, TopK
@@ -46,40 +47,24 @@ def rows(folder: Path) -> list[dict]:
     return list(read_jsonl(path)) if path.exists() else []
 
 
-def killed(command: list[str], folder: Path, step: int) -> bool:
-    """Start, and SIGKILL once this step has been logged; False if it ended before."""
-    process = subprocess.Popen(
-        [*command, str(folder), str(STEPS)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    while process.poll() is None:
-        if any(row["step"] >= step for row in rows(folder)[-1:]):
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return True
-        time.sleep(0.005)
-    return False
-
-
 @pytest.mark.medium
 @pytest.mark.timeout(300)
 def test_five_kills_change_no_bit(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run([*ALONE, str(whole), str(STEPS)], check=True)
-    rng = random.Random(11)
-    at, steps = 0, []
-    for _ in range(5):
-        at += rng.randrange(15, 45)
-        assert killed(ALONE, broken, at), f"ended before step {at}"
-        steps.append(rows(broken)[-1]["step"])
-    assert any(step % SAVE_EVERY for step in steps), "every kill fell on a checkpoint"
-    subprocess.run([*ALONE, str(broken), str(STEPS)], check=True)
+    kills = sorted(random.Random(11).sample(range(10, STEPS - 20), 5))
+    command = [*ALONE, str(broken), str(STEPS), *map(str, kills)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seen = [int(line) for line in done.stdout.split()]
+    assert len(seen) == 5
+    assert all(kill <= step < STEPS for kill, step in zip(kills, seen, strict=True))
+    assert any(step % SAVE_EVERY for step in seen), "every kill fell on a checkpoint"
     assert equal(weights(whole), weights(broken))
     assert rows(whole) == rows(broken)
 
 
-def test_going_on_is_bitwise_and_starting_anew_is_not_what_it_did(tmp_path):
-    """Within one process; a control with the optimiser's memory wiped ends elsewhere."""
+def test_going_on_is_bitwise_and_without_the_optimisers_memory_it_is_not(tmp_path, monkeypatch):
+    """Within one process; the control forgets Adam's moments when it goes on."""
     recipes, x = [TopK(64, SITE, k=4, name="a"), BatchTopK(64, SITE, k=4, name="b")], activations()
     options = {"steps": 60, "batch": 256, "lr": 3e-3, "save_every": 20}
     whole = train(recipes, x, **options)
@@ -99,6 +84,11 @@ def test_going_on_is_bitwise_and_starting_anew_is_not_what_it_did(tmp_path):
     steps = [row["step"] for row in rows(tmp_path) if row["name"] == "a"]
     assert steps == [1, 10, 20, 30, 40, 50, 60]
     assert train(recipes, x, **options, checkpoint=tmp_path)[0].curve == again[0].curve
+    monkeypatch.setattr(checkpoints, "_restore", lambda *_: None)
+    with pytest.raises(Stopped):
+        train(recipes, x, **options, checkpoint=tmp_path / "control", log=stop, log_every=10)
+    control = train(recipes, x, **options, checkpoint=tmp_path / "control", log_every=50)
+    assert not torch.equal(whole[0].dictionary.w_enc, control[0].dictionary.w_enc)
 
 
 def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path):
@@ -110,6 +100,21 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path):
     (tmp_path / NAME).write_bytes(content[: len(content) // 2])
     with pytest.raises(RunError, match="damaged"):
         train(TopK(32, SITE, k=4), x, steps=3, batch=128, checkpoint=tmp_path)
+
+
+def killed(command: list[str], folder: Path, step: int) -> bool:
+    """Start, and SIGKILL once this step has been logged; False if it ended before."""
+    process = subprocess.Popen(
+        [*command, str(folder), str(STEPS)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    while process.poll() is None:
+        if any(row["step"] >= step for row in rows(folder)[-1:]):
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return True
+        time.sleep(0.005)
+    return False
 
 
 def port() -> int:

@@ -3,7 +3,10 @@
 python -m tests.dictionaries.unattended FOLDER STEPS
 """
 
+import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -12,6 +15,7 @@ from microtome.dictionaries.load import save_dictionary
 from microtome.dictionaries.parallel import ranks
 from microtome.dictionaries.recipes import BatchTopK, JumpReLU, TopK
 from microtome.dictionaries.training import train
+from microtome.files import read_jsonl
 from microtome.model.site import resid_post
 
 SITE = resid_post[2]
@@ -42,5 +46,37 @@ def main(folder: Path, steps: int) -> None:
             save_dictionary(one.dictionary, folder / one.dictionary.origin.source)
 
 
+def forked(folder: Path, steps: int) -> int:
+    """The training as a process; its id."""
+    process = os.fork()
+    if process == 0:
+        main(folder, steps)
+        os._exit(0)
+    return process
+
+
+def logged(folder: Path) -> int:
+    """The last step in the log, or 0."""
+    path = folder / "log.jsonl"
+    rows = list(read_jsonl(path)) if path.exists() else []
+    return int(rows[-1]["step"]) if rows else 0
+
+
+def killed(folder: Path, steps: int, kills: list[int]) -> None:
+    """Train through all the kills; prints the step that each was seen at."""
+    for kill in kills:
+        process = forked(folder, steps)
+        while logged(folder) < kill:
+            time.sleep(0.002)
+        os.kill(process, signal.SIGKILL)
+        _, status = os.waitpid(process, 0)
+        print(logged(folder) if os.WIFSIGNALED(status) else -1, flush=True)
+    os.waitpid(forked(folder, steps), 0)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    place, count, *at = sys.argv[1:]
+    if at:
+        killed(Path(place), int(count), [int(step) for step in at])
+    else:
+        main(Path(place), int(count))
