@@ -9,8 +9,9 @@ import microtome as mt
 from microtome.dictionaries.corpus import corpus
 from microtome.dictionaries.network import network
 from microtome.dictionaries.reconstruct import reconstruct
+from microtome.dictionaries.scores import score
 from microtome.errors import DictionaryError, InputError
-from microtome.model.site import resid_post
+from microtome.model.site import attn_z, mlp_normed, mlp_out, resid_post
 from tests.dictionaries.planted import random_sae, random_transcoder
 from tests.dictionaries.test_scores import identity
 
@@ -83,6 +84,20 @@ def test_cross_entropy_and_divergence_are_the_models_own(model, texts):
     table = found.table().set_index("score")
     assert table.loc["1-CE", "value"] == pytest.approx(1 - found.recovered.value)
     assert "CE recovered" in found._repr_html_()
+
+
+def test_every_kind_of_site_is_scored_and_replaced(model, texts):
+    """The output projection's input, and GemmaScope's transcoders (a norm without its gain)."""
+    width = model.parts.d_head * model.n_heads
+    at_z = replace(identity(width), site_in=attn_z[1], site_out=attn_z[1])
+    assert score(at_z, model, texts[:4]).fvu.value < 1e-9
+    assert network(at_z, model, texts[:4]).recovered.value == pytest.approx(1, abs=1e-4)
+    coder = replace(random_transcoder(model.parts.d_model), site_in=mlp_normed[2])
+    before = model.run(texts[0], read=[mlp_normed[2], mlp_out[2]])
+    due = coder.reconstruct(before[mlp_normed[2]])[:, 1:]
+    after = model.run(texts[0], read=mlp_out[2], write=reconstruct(coder))
+    torch.testing.assert_close(after[mlp_out[2]][:, 1:], due)
+    assert score(coder, model, texts[:4]).fvu.value > 0.5
 
 
 def test_refusals(model, texts):

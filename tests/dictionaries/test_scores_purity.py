@@ -5,7 +5,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from microtome.dictionaries.purity import auroc, purity
+from microtome.dictionaries.auroc import auroc
+from microtome.dictionaries.purity import purity
 from microtome.errors import InputError
 
 RNG = np.random.default_rng(0)

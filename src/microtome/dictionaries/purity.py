@@ -8,7 +8,6 @@ over latents that fire at least n times. The best of several classes looks good 
 control permutes the labels and takes the best class anew: `chance` is its mean precision. p is
 the share of permutations in which any latent (max-T) has a class as much more frequent among its
 firings, in standard errors, than this latent has.
-Obuchowski 1997 gives the AUROC's error for items in clusters, Newcombe 2006 its end where it is 1.
 """
 
 from collections.abc import Hashable, Sequence
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from microtome.audit import Audit
+from microtome.dictionaries.auroc import auroc, codes_of
 from microtome.dictionaries.shown import shown
 from microtome.errors import InputError, NumericsError
 from microtome.statistics import Interval, bootstrap_ratio, proportion
@@ -104,7 +104,7 @@ def purity(
     columns. InputError without two classes or without a latent that fires often enough.
     """
     f, names, y = _checked(activations, labels, clusters)
-    owner = _codes(clusters, len(f))
+    owner = codes_of(clusters, len(f))
     fires = f > 0
     counts = fires.sum(0)
     often = np.flatnonzero(counts >= at_least)
@@ -138,56 +138,6 @@ def purity(
     return Purity(tuple(found), names, at_least, f.shape[1] - len(often), (control,))
 
 
-def auroc(
-    scores: Sequence[float] | Floats,
-    positive: Sequence[bool] | NDArray[np.bool_],
-    clusters: Sequence[Hashable] | None = None,
-    *,
-    level: float = 0.95,
-) -> Interval:
-    """P(score of a positive > of a negative), ties half, with an interval over clusters."""
-    from scipy import stats
-
-    values, of = np.asarray(scores, dtype=float), np.asarray(positive, dtype=bool)
-    if not of.any() or of.all():
-        raise InputError("An AUROC needs positive and negative items; all are of one kind.")
-    owner = _codes(clusters, len(values))
-    ranks = stats.rankdata(values)
-    placed = np.empty(len(values))
-    # How many of the other kind lie below an item: its rank less its rank among its own kind.
-    for kind in (of, ~of):
-        placed[kind] = (ranks[kind] - stats.rankdata(values[kind])) / (~kind).sum()
-    placed[~of] = 1 - placed[~of]
-    value = float(placed[of].mean())
-    part = np.where(of, (placed - value) / of.sum(), (placed - value) / (~of).sum())
-    count = int(owner.max()) + 1
-    if count < 2:
-        return Interval(value, None, None, level, len(values), count)
-    error = float(np.sqrt((np.bincount(owner, part) ** 2).sum() * count / (count - 1)))
-    if value in (0.0, 1.0):
-        least = _least_auroc(len(set(owner[of])), len(set(owner[~of])), level)
-        low, high = (least, 1.0) if value else (0.0, 1 - least)
-        return Interval(value, low, high, level, len(values), count)
-    reach = float(stats.t.ppf((1 + level) / 2, count - 1)) * error
-    return Interval(
-        value, max(value - reach, 0.0), min(value + reach, 1.0), level, len(values), count
-    )
-
-
-def _least_auroc(m: int, n: int, level: float) -> float:
-    """The lowest AUROC that fits a perfect separation of m from n (Newcombe 2006, method 5)."""
-    from scipy import optimize, stats
-
-    z, half = float(stats.norm.ppf((1 + level) / 2)), (m + n) / 2 - 1
-
-    def gap(a: float) -> float:
-        """1 − a in squared standard errors, less z²."""
-        variance = a * (1 - a) * (1 + half * ((1 - a) / (2 - a) + a / (1 + a))) / (m * n)
-        return (1 - a) ** 2 - z**2 * variance
-
-    return float(optimize.brentq(gap, 1e-9, 1 - 1e-9))
-
-
 def _checked(
     activations: Tensor, labels: Sequence[str], clusters: Sequence[Hashable] | None
 ) -> tuple[Floats, tuple[str, ...], NDArray[np.intp]]:
@@ -217,13 +167,6 @@ def _share(
     return bootstrap_ratio(
         hits, under, owner.tolist(), resamples=resamples, seed=seed, within=(0, 1)
     )
-
-
-def _codes(clusters: Sequence[Hashable] | None, n: int) -> NDArray[np.intp]:
-    if clusters is None:
-        return np.arange(n)
-    order = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
-    return np.array([order[name] for name in clusters])
 
 
 def _precisions(fires: Floats, y: NDArray[np.intp], classes: int) -> tuple[Floats, Floats]:

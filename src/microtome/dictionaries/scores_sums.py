@@ -50,12 +50,6 @@ class Variation:
         self._mean = mean if self._mean is None else self._mean + gap * n / total
         self._n = total
 
-    @property
-    def mean(self) -> Float[Tensor, " d"]:
-        """Of all vectors so far."""
-        assert self.centre is not None
-        return self.centre + torch.cat(self.sums).sum(0).to(self.centre) / self._n
-
     def per_text(self) -> Per:
         """Σ‖v − v̄‖² of each text."""
         sums, counts = torch.cat(self.sums), torch.cat(self.counts)
