@@ -6,7 +6,7 @@ import pytest
 
 import microtome as mt
 from microtome.cli import main
-from microtome.dictionaries.load import load_dictionary, save_dictionary
+from microtome.dictionaries.load import dictionaries_in, load_dictionary, save_dictionary
 from microtome.model.site import resid_post
 from tests.dictionaries.files import X, close, gemma_scope
 from tests.dictionaries.planted import random_sae, random_transcoder
@@ -89,3 +89,45 @@ def test_what_is_wrong_is_one_sentence_and_exit_2(tmp_path: Path, said) -> None:
         assert sentence in text
         assert text.count("\n") == 1
     assert not (tmp_path / "x").exists()
+
+
+TRAIN = ("train", "--model", "specimen:world", "--texts", "specimen:taxonomy", "--limit", 200)
+SMALL = ("--d-dict", 256, "--k", 8, "--batch", 256, "--seed", 1)
+
+
+def test_a_dry_run_says_the_cost_and_writes_nothing(tmp_path: Path, said) -> None:
+    code, text = said(
+        *TRAIN, *SMALL, "--site", "resid_post[1]", "--steps", 50, "--out", tmp_path / "out",
+        "--dry-run",
+    )  # fmt: skip
+    assert code == 0
+    assert "token" in text
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.medium
+def test_train_writes_dictionaries_that_load_and_fit(tmp_path: Path, said) -> None:
+    code, text = said(
+        *TRAIN, *SMALL, "--site", "resid_post[1]", "--site", "resid_post[2]", "--steps", 20,
+        "--out", tmp_path, "--kind", "topk", "--log-every", 10,
+    )  # fmt: skip
+    assert code == 0, text
+    world = mt.load("specimen:world")
+    found = [load_dictionary(name, model=world) for name in dictionaries_in(tmp_path)]
+    assert [one.site_in for one in found] == [resid_post[1], resid_post[2]]
+    assert {one.architecture for one in found} == {"top-k SAE"}
+    assert found[0].d_dict == 256
+
+
+def test_what_is_wrong_with_a_training(tmp_path: Path, said) -> None:
+    at = ("--site", "resid_post[1]", "--out", tmp_path / "out")
+    for arguments, sentence in (
+        ((*at, "--steps", 5, "--kind", "hydra"), "hydra"),
+        ((*at, "--steps", 5, "--groups", "a,b"), "--groups a,b is not a list of sizes"),
+        (at, "either --tokens or --steps"),
+        ((*at, "--steps", 5, "--target", "mlp_out[1]", "--target", "mlp_out[2]"), "2 targets"),
+        ((*at, "--steps", 5, "--track", "abacus"), "Unknown tracker 'abacus'"),
+    ):
+        code, text = said(*TRAIN, *arguments)
+        assert code == 2, text
+        assert sentence in text

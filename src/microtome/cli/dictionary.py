@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from microtome.cli.training import train
+
 app = typer.Typer(
     help="Sparse dictionaries: inspect, convert, train.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
 )
+
+app.command()(train)
 
 Name = Annotated[
     str,

@@ -23,6 +23,7 @@ def check_fits(dictionary: Dictionary, model: Model) -> None:
                 f"{name} {does} vectors of width {width}{where} and {model.name} has {wanted} "
                 f"there; it was made for another model or site{_said(dictionary)}."
             )
+    _demand_no_post_norm(name, dictionary, model)
 
 
 def site_width(model: Model, site: Site) -> int:
@@ -46,6 +47,19 @@ def _demand_layer(name: str, site: Site, model: Model) -> None:
         raise DictionaryError(
             f"{name} belongs to {site} and {model.name} has layers 0 to {layers - 1}; it was made "
             f"for another model."
+        )
+
+
+def _demand_no_post_norm(name: str, dictionary: Dictionary, model: Model) -> None:
+    """A sparsify dictionary of a sublayer's module is before a norm that ours is after."""
+    site = dictionary.site_out
+    sublayer = {"mlp_out": "mlp", "attn_out": "attn"}.get("" if site is None else site.kind)
+    if site is None or sublayer is None or "hookpoint" not in dictionary.origin.facts:
+        return
+    if model.parts.post_norm(site.layer, sublayer) is not None:
+        raise DictionaryError(
+            f"{name} writes the output of the module {dictionary.origin.facts['hookpoint']}, which "
+            f"{model.name} normalises before adding it; no site of this model is that one."
         )
 
 

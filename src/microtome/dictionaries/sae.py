@@ -43,6 +43,12 @@ class SAE(Dictionary):
                     f"{wanted[name]} follows from w_enc {shapes['w_enc']} and w_dec "
                     f"{shapes['w_dec']} (latents first); check the file and its format."
                 )
+        k = self.activation.k if isinstance(self.activation, TopK) else 1
+        if not 1 <= k <= len(self.w_enc):
+            raise DictionaryError(
+                f"{self.origin.source or 'A dictionary'} keeps the {k} largest of "
+                f"{len(self.w_enc)} features; k lies between 1 and their number."
+            )
         for name, tensor in self.tensors().items():
             if not torch.isfinite(tensor.sum(dtype=torch.float32)):
                 raise NumericsError(

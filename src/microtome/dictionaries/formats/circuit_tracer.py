@@ -19,7 +19,7 @@ from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.formats.expressed import own_norm, plain_encoder, transcoder
 from microtome.dictionaries.formats.hooks import block_hook, block_site
 from microtome.dictionaries.formats.ours import unshared
-from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.place import Place, whole
 from microtome.dictionaries.formats.weights import Weights, read_safetensors
 from microtome.dictionaries.nonlinearity import JumpReLU, Nonlinearity, ReLU, TopK
 from microtome.dictionaries.transcoder import Transcoder
@@ -71,8 +71,8 @@ def _site(hook: Any, layer: int, model: str) -> Site | None:
 def _activation(place: Place, config: dict[str, Any], weights: Weights) -> Nonlinearity:
     said = config.get("activation")
     if said == "topk" or (said is None and "k" in weights):
-        k = config.get("k", weights.tensors["k"].item() if "k" in weights else None)
-        if not isinstance(k, int):
+        k = whole(config.get("k", int(weights.number("k")) if "k" in weights else None))
+        if k is None:
             raise DictionaryError(f"{place.folder / CONFIG} says activation: topk and no k.")
         return TopK(k)
     threshold = weights.optional(_THRESHOLD, 1)

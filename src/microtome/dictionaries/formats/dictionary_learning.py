@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from microtome.dictionaries.dictionary import Dictionary
-from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.place import Place, section, whole
 from microtome.dictionaries.formats.weights import Weights, read_torch
 from microtome.dictionaries.nonlinearity import Gated, JumpReLU, ReLU, TopK
 from microtome.dictionaries.sae import SAE
@@ -25,7 +25,7 @@ Fields = dict[str, Any]
 
 def read(place: Place) -> Dictionary:
     """The dictionary in an `ae.pt`, of one of seven classes."""
-    trainer = place.config(CONFIG).get("trainer") or {}
+    trainer = section(place.config(CONFIG), "trainer")
     kind = str(trainer.get("dict_class"))
     if kind not in _CLASSES:
         raise DictionaryError(
@@ -35,7 +35,7 @@ def read(place: Place) -> Dictionary:
     weights = read_torch(place.file)
     site = _site(place, trainer)
     facts = {"dict_class": kind} | {n: trainer[n] for n in ("layer", "k") if n in trainer}
-    if "group_sizes" in weights:
+    if "group_sizes" in weights:  # nested groups of a matryoshka dictionary
         facts["matryoshka_groups"] = [int(n) for n in weights.tensors["group_sizes"].tolist()]
     origin = place.origin(NAME, str(trainer.get("lm_name") or ""), facts)
     return SAE(**_CLASSES[kind](weights, trainer), site_in=site, site_out=site, origin=origin)
@@ -63,7 +63,8 @@ def _relu_2024(weights: Weights, trainer: Fields) -> Fields:
 
 
 def _top_k(weights: Weights, trainer: Fields) -> Fields:
-    k = int(trainer["k"]) if "k" in trainer else int(weights.number("k"))
+    said = whole(trainer.get("k"))
+    k = int(weights.number("k")) if said is None else said
     own = {"b_enc": weights.vector("encoder.bias"), "activation": TopK(k)}
     return _linear(weights, "b_dec", True) | own
 
@@ -119,7 +120,7 @@ def _one_threshold(weights: Weights) -> JumpReLU:
 
 def _site(place: Place, trainer: Fields) -> Site | None:
     """`resid_post_layer_8`, as the trainer's submodule_name or a folder says it."""
-    if (place.config(CONFIG).get("buffer") or {}).get("io", "out") != "out":
+    if section(place.config(CONFIG), "buffer").get("io", "out") != "out":
         return None
     pattern = r"(resid_pre|resid_post|attn_out|mlp_out)_layer_(\d+)"
     told = re.findall(pattern, str(trainer.get("submodule_name") or ""))

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from microtome.dictionaries.dictionary import Dictionary, Origin
-from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.place import Place, section, whole
 from microtome.dictionaries.formats.weights import Weights, read_safetensors
 from microtome.dictionaries.nonlinearity import Gated, JumpReLU, Nonlinearity, ReLU, TopK
 from microtome.dictionaries.norm import InputNorm
@@ -90,8 +90,8 @@ def read(place: Place) -> Dictionary:
             f"{config.get('version')!r}; {NAME!r}, version {VERSION} can be read here."
         )
     weights = read_safetensors(place.file)
-    before = config.get("origin") or {}
-    facts = {**before.get("facts", {}), **_previous(before)}
+    before = section(config, "origin")
+    facts = {**section(before, "facts"), **_previous(before)}
     origin = place.origin(NAME, str(before.get("model", "")), facts)
     if origin.sha256 != config.get("sha256"):
         raise DictionaryError(
@@ -131,22 +131,24 @@ def _built(place: Place, config: dict[str, Any], weights: Weights, origin: Origi
 
 
 def _activation(place: Place, config: dict[str, Any], weights: Weights) -> Nonlinearity:
-    said = dict(config.get("activation") or {})
+    said = section(config, "activation")
     kind = _one_of(place, "activation", said.pop("name", None), _ACTIVATIONS)
     wanted = {f.name for f in fields(kind)}
     held = {name: weights.tensors[name] for name in _VECTORS if name in weights}
     given = {name: value for name, value in {**said, **held}.items() if name in wanted}
+    if whole(given.get("k", 1)) is None:
+        raise DictionaryError(f"{place.folder / CONFIG} says k {given['k']!r}, which is no number.")
     if missing := sorted(wanted - set(given)):
         raise DictionaryError(f"{place.folder} lacks {missing[0]!r}, which {kind.__name__} needs.")
     return kind(**given)
 
 
-def _site(text: str | None) -> Site | None:
-    return None if text is None else parse_site(text)
+def _site(text: Any) -> Site | None:
+    return None if text is None else parse_site(str(text))
 
 
 def _one_of(place: Place, what: str, said: Any, known: Mapping[str, Any]) -> Any:
-    if said not in known:
+    if not isinstance(said, str) or said not in known:
         raise DictionaryError(
             f"{place.folder / CONFIG} names the {what} {said!r}, which is unknown here."
             f"{suggest(str(said), known)}"

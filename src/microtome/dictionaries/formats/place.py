@@ -54,6 +54,17 @@ class Place:
         return Origin(self.source, format, digest, model, known)
 
 
+def section(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object inside a configuration; {} where there is none, or something else."""
+    found = config.get(name)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def whole(value: Any) -> int | None:
+    """A whole number as it is, anything else as None (True is none in JSON)."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 @lru_cache(maxsize=64)
 def _sha256(path: Path, size: int, changed: int) -> str:
     return sha256_file(path)

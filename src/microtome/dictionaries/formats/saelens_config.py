@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.place import Place, section, whole
 from microtome.errors import DictionaryError
 
 ARCHITECTURES = (
@@ -60,8 +60,7 @@ class Config:
 def configuration(place: Place, name: str) -> Config:
     """Read `cfg.json`; DictionaryError for an architecture or a normaliser that is not known."""
     raw = place.config(name)
-    metadata = raw.get("metadata")
-    said = {**raw, **(metadata if isinstance(metadata, dict) else {})}
+    said = {**raw, **section(raw, "metadata")}
     said = {_RENAMED.get(key, key): value for key, value in said.items()}
     where = str(place.folder / name)
     architecture, k = _architecture(said, where)
@@ -77,7 +76,7 @@ def configuration(place: Place, name: str) -> Config:
         hook=str(said.get("hook_name") or ""),
         hook_out=str(said.get("hook_name_out") or ""),
         hf_hook=str(said.get("hf_hook_name") or ""),
-        head=said.get("hook_head_index"),
+        head=whole(said.get("hook_head_index")),
         model=str(said.get("model_name") or ""),
         facts=facts | {"architecture": architecture, "normalize_activations": normalize},
     )
@@ -87,7 +86,7 @@ def _architecture(said: dict[str, Any], where: str) -> tuple[str, int]:
     """The architecture, and k where it is top-k: before version 6 that was an activation."""
     architecture = said.get("architecture") or "standard"
     activation = said.get("activation_fn") or "relu"
-    options = said.get("activation_fn_kwargs") or {}
+    options = section(said, "activation_fn_kwargs")
     if activation == "topk":
         architecture = "topk"
         said["k"] = options.get("k", said.get("k"))
@@ -99,9 +98,10 @@ def _architecture(said: dict[str, Any], where: str) -> tuple[str, int]:
     if activation not in ("relu", "topk") or options.get("signed"):
         named = "signed topk" if options.get("signed") else activation
         raise DictionaryError(f"{where} names the activation {named!r}; relu and topk can be read.")
-    if architecture == "topk" and not isinstance(said.get("k"), int):
+    k = whole(said.get("k"))
+    if architecture == "topk" and k is None:
         raise DictionaryError(f"{where} is of architecture 'topk' and does not say k.")
-    return architecture, said["k"] if architecture == "topk" else 0
+    return architecture, k or 0
 
 
 def _normalizer(said: dict[str, Any], where: str, architecture: str) -> str:

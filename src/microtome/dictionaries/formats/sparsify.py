@@ -10,7 +10,7 @@ from typing import Any
 
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.formats.hooks import module_site
-from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.place import Place, whole
 from microtome.dictionaries.formats.weights import read_safetensors
 from microtome.dictionaries.nonlinearity import TopK
 from microtome.dictionaries.sae import SAE
@@ -55,9 +55,10 @@ def _k(place: Place, config: dict[str, Any]) -> int:
         raise DictionaryError(
             f"{place.folder / CONFIG} names the activation {named!r}; 'topk' can be read here."
         )
-    if not isinstance(config.get("k"), int):
+    k = whole(config.get("k"))
+    if k is None:
         raise DictionaryError(f"{place.folder / CONFIG} does not say k.")
-    return int(config["k"])
+    return k
 
 
 def _sites(hookpoint: str, transcode: bool) -> tuple[Site | None, Site | None]:
