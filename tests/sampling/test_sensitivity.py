@@ -67,7 +67,7 @@ def points():
             {
                 "problem": p, "t": t, "p1": 1 - p2, "p2": p2, "divergence": d, "relative": None,
                 "spread": None if d is None else (p2 * (1 - p2)) ** 0.5 * d, "entropy": p2,
-                "top1_text": "x", "top2_text": "y", "chooses_method": t == 0,
+                "top1_text": "x", "top2_text": "y", "chooses_method": t == 0, "other_method": None,
             }
             for p, t, p2, d in rows
         ]

@@ -73,13 +73,15 @@ class Branched:
     def points(self, ahead: int) -> Rows:
         """One row per fork, with probabilities over `ahead` tokens too."""
         chosen = set(self.choosing())
-        answer = self.solution()["answer"]
-        return [self._point(one, ahead, chosen, answer) for one in self.forks]
+        own = self.solution()
+        return [self._point(one, ahead, chosen, own) for one in self.forks]
 
-    def _point(self, one: Fork, ahead: int, chosen: set[int], answer: str | None) -> dict[str, Any]:
+    def _point(
+        self, one: Fork, ahead: int, chosen: set[int], own: dict[str, Any]
+    ) -> dict[str, Any]:
         ids, (first, second) = self.baseline.ids, one.choice.ids
         whole = self.text((*ids[: one.step], *one.branch))
-        grade = self.grade(whole)
+        grade, method = self.grade(whole), self.method(whole)
         stays = [c.probabilities[0] for c in self.baseline.choices[one.step : one.step + ahead]]
         return {
             "problem": self.problem.id,
@@ -105,8 +107,9 @@ class Branched:
             "finished": one.finished,
             "answer": grade.answer,
             "correct": grade.correct if self.grader else None,
-            "outcome_change": self._changed(answer, grade.answer, one.finished),
-            "method": self.method(whole),
+            "outcome_change": self._changed(own["answer"], grade.answer, one.finished),
+            "method": method,
+            "other_method": None if None in (method, own["method"]) else method != own["method"],
             "chooses_method": one.step in chosen if self.known else None,
             "branch_text": self.text(one.branch),
             "branch_ids": joined(one.branch),

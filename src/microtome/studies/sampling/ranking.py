@@ -59,6 +59,7 @@ def _top(problem: str, ranking: str, own: "pd.DataFrame") -> dict[str, Any]:
         "p2": float(best["p2"]),
         "value": float(best[ranking]),
         "chooses_method": bool(best["chooses_method"]) if known else None,
+        "other_method": plain(best["other_method"]),
         "share_that_choose": float(chooses.astype(float).mean()) if known else None,
         "n_forks": len(own),
     }
@@ -98,7 +99,7 @@ def _point(
     return {
         "problem": row["problem"],
         "t": row["t"],
-        "rank": _plain(row["rank"]),
+        "rank": plain(row["rank"]),
         "prefix_ids": split(solution["prompt_ids"]) + ids[: row["t"]],
         "n_prompt": solution["n_prompt"],
         "before": row["before"],
@@ -109,11 +110,11 @@ def _point(
             "raw": layers["D"].tolist(),
             "relative": _ratio(layers),
         },
-        **{name: _plain(row[name]) for name in ("divergence", "relative", "spread")},
-        "rejoin": None if _plain(row["rejoin_step"]) is None else {
+        **{name: plain(row[name]) for name in ("divergence", "relative", "spread")},
+        "rejoin": None if plain(row["rejoin_step"]) is None else {
             "step": int(row["rejoin_step"]), "offset": int(row["rejoin_offset"]),
         },
-        "outcome_change": _plain(row["outcome_change"]),
+        "outcome_change": plain(row["outcome_change"]),
         "branch_ids": split(row["branch_ids"]),
     }  # fmt: skip
 
@@ -136,7 +137,7 @@ def _ratio(layers: "pd.DataFrame") -> list[float] | None:
     return ratio
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A cell as JSON: pandas' several words for nothing become null."""
     import pandas
 

@@ -48,9 +48,10 @@ def _method(own: Rows, top: Rows, study: Configuration) -> Finding:
     shares = [row["share_that_choose"] for row in own]
     share = proportion(hits, len(own), level=study.level)
     plain = [row for row in top if row["ranking"] == "divergence"]
+    other = sum(bool(row["other_method"]) for row in own)
     return Finding(
         f"In {hits} of {len(own)} solutions the top fork stands at the token that chooses the "
-        f"method ({said(share, study)}).",
+        f"method ({said(share, study)}); the second token leads to another method in {other}.",
         share.value, share.low, share.high, unit="share of solutions", n=len(own),
         about="top fork at the choice of a method",
         control=f"a fork drawn at random stands there in {np.mean(shares):.0%} (p = "
@@ -91,7 +92,7 @@ def _outcome(forks: "pd.DataFrame", study: Configuration) -> Finding:
 def _rejoined(forks: "pd.DataFrame", study: Configuration) -> Finding:
     back = forks["rejoin_step"].notna()
     share = _mean(forks.assign(back=back), "back", study)
-    after = f", after {forks['rejoin_step'].median():.0f} tokens (median)" if back.any() else ""
+    after = f", from token {forks['rejoin_step'].median():.0f} on (median)" if back.any() else ""
     top = forks["rank_in_problem"] == 1
     return Finding(
         f"{share.value:.0%} of branches come back to the greedy solution's words{after} "
