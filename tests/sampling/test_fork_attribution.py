@@ -10,6 +10,7 @@ import pytest
 import microtome as mt
 from microtome.cli import main
 from microtome.errors import InputError
+from microtome.lab.dry import rehearse
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
 from microtome.methods.branching import ablate, decide, seed
@@ -239,3 +240,15 @@ def test_the_originals_gap_is_shown_and_ours_is_none(done):
     assert own["gap"].abs().max() < 1e-4
     assert own["seed"].notna().all()
     assert layers[layers["condition"] == "random pair"]["seed"].isna().all()
+
+
+@pytest.mark.medium
+def test_a_rehearsal_of_attribution_alone_takes_the_forks_of_the_run(done, tmp_path):
+    home = done.path.parent.parent
+    study = little(home, formula="seed", steps=("attribution",))
+    rehearsed = rehearse(study, terminal=Terminal())
+    assert rehearsed.units == {"attribution": 3}
+    assert rehearsed.record.manifest.dry_run
+    assert any(f["about"] == "layer that writes most at forks" for f in rehearsed.record.findings)
+    with pytest.raises(InputError, match="do --steps sensitivity,attribution"):
+        rehearse(study.model_copy(update={"output_dir": tmp_path}), terminal=Terminal())

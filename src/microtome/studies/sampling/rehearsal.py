@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from microtome.files import write_atomic
+from microtome.studies.sampling.bifurcations import own_file
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.problem_set import problems_of
 
@@ -19,6 +20,7 @@ def stand_in(study: Configuration) -> dict[str, Any]:
     counts; judge and oracle are replaced by a rule and by the problems' own texts.
     """
     quiet: dict[str, Any] = {"judge": "equations"} if study.judge_enabled else {}
+    quiet |= _forks(study)
     if study.model.startswith("specimen:") and not study.oracle_model:
         return quiet
     folder = Path(tempfile.mkdtemp(prefix="microtome-stand-in-"))
@@ -31,6 +33,14 @@ def stand_in(study: Configuration) -> dict[str, Any]:
 
     model = tiny_model(study.model, folder / "model", seed=study.seed)
     return {**quiet, "model": str(model), "grader": "none", "layers": (), "layer": None}
+
+
+def _forks(study: Configuration) -> dict[str, Any]:
+    """The run's own forks, for attribution alone: the rehearsal's folder has none yet."""
+    steps = {step.name for step in study.chosen()}
+    if study.bifurcations or "attribution" not in steps or "sensitivity" in steps:
+        return {}
+    return {"bifurcations": own_file(study)}
 
 
 def _texts(study: Configuration, folder: Path) -> Path:
