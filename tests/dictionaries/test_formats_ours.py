@@ -129,6 +129,16 @@ def test_one_for_another_model_is_refused(world: mt.Model, tmp_path: Path) -> No
         check_fits(replace(random_sae(16), site_in=None, site_out=None), world)
 
 
+def test_a_sublayer_before_its_post_norm_is_refused(world: mt.Model) -> None:
+    """sparsify reads the output of `layers.2.mlp`, which Gemma-2 normalises before adding it."""
+    origin = Origin(source="theirs", facts={"hookpoint": "layers.2.mlp"})
+    sae = replace(random_sae(world.parts.d_model, site=mlp_out[2]), origin=origin)
+    with pytest.raises(DictionaryError, match=r"layers\.2\.mlp, which .* normalises before"):
+        check_fits(sae, world)
+    check_fits(replace(sae, site_in=resid_post[2], site_out=resid_post[2]), world)
+    check_fits(replace(sae, origin=Origin()), world)
+
+
 def test_every_site_of_the_model_has_the_width_said(world: mt.Model) -> None:
     from microtome.dictionaries.fit import site_width
     from microtome.model.site import AXES, Site

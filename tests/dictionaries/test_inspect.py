@@ -112,8 +112,17 @@ def test_l0_is_compared_with_the_name(model, texts, good) -> None:
 def test_the_model_it_was_trained_on(model, texts, good) -> None:
     other = replace(good, origin=Origin(model="google/gemma-2-2b"))
     assert any("trained on google/gemma-2-2b" in hint for hint in inspect(other, model).hints)
-    own = replace(good, origin=Origin(model="specimen:world"))
-    assert inspect(own, model).hints == ()
+    for name in ("specimen:world", f"specimen:world@{model.source.digest[:16]}"):
+        assert inspect(replace(good, origin=Origin(model=name)), model).hints == ()
+    older = replace(good, origin=Origin(model="specimen:world@0123"))
+    assert any("has other weights now" in hint for hint in inspect(older, model).hints)
+
+
+def test_facts_inside_facts_have_a_line_each(good) -> None:
+    facts = {"training": {"kind": "topk", "last": {"fvu": 0.123456}}}
+    rows = dict(inspect(replace(good, origin=Origin(facts=facts))).rows())
+    assert rows["training: kind"] == "topk"
+    assert rows["training: last: fvu"] == "0.1235"
 
 
 def test_refusals(tmp_path: Path, model: mt.Model) -> None:

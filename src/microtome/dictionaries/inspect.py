@@ -62,7 +62,7 @@ class Inspection:
             "stand-in": self.stand_in,
         }
         told = [(name, value) for name, value in known.items() if value]
-        return told + [(name.replace("_", " "), str(value)) for name, value in self.facts.items()]
+        return told + _flat(self.facts)
 
     def table(self) -> "pandas.DataFrame":
         """The description, one line each; the scores have a table of their own."""
@@ -76,6 +76,18 @@ class Inspection:
         hints = "".join(f"<p>hint: {escape(hint)}</p>" for hint in self.hints)
         scores = "" if self.scores is None else self.scores._repr_html_()
         return shown(self.table(), ()) + scores + hints
+
+
+def _flat(facts: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """One line per fact, those inside others too."""
+    rows: list[tuple[str, str]] = []
+    for name, value in facts.items():
+        title = f"{before}{name}".replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{title}: ")
+        else:
+            rows.append((title, f"{value:.4g}" if isinstance(value, float) else str(value)))
+    return rows
 
 
 def inspect(

@@ -47,14 +47,15 @@ def _from_files(dictionary: Dictionary, scores: Scores | None) -> list[str]:
 
 
 def _from_names(dictionary: Dictionary, model: Model | None) -> list[str]:
-    told = dictionary.origin.model
-    if model is None or not told or _bare(told) in (_bare(model.source.name), _bare(model.name)):
+    """Another model, or other weights of it: our own files say `name@digest`."""
+    told, _, digest = dictionary.origin.model.partition("@")
+    if model is None or not told:
         return []
-    return [f"its files say it was trained on {told}, and this model is {model.name}"]
-
-
-def _bare(name: str) -> str:
-    return name.rstrip("/").rsplit("/", 1)[-1].lower()
+    same = _bare(told) in (_bare(model.source.name), _bare(model.name))
+    if same and model.source.digest.startswith(digest):
+        return []
+    here = f"{model.name} has other weights now" if same else f"this model is {model.name}"
+    return [f"its files say it was trained on {dictionary.origin.model}, and {here}"]
 
 
 def _from_scores(dictionary: Dictionary, scores: Scores) -> list[str]:
