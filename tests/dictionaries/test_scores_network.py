@@ -1,5 +1,6 @@
 """In the network: neutral where nothing is lost, and the ablations are the ends of the scale."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,17 @@ def test_cross_entropy_and_divergence_are_the_models_own(model, texts):
     table = found.table().set_index("score")
     assert table.loc["1-CE", "value"] == pytest.approx(1 - found.recovered.value)
     assert "CE recovered" in found._repr_html_()
+
+
+def test_a_site_whose_ablation_costs_nothing_has_no_share(model, texts):
+    """One MLP of the specimen: without it the held-out cross-entropy is no higher."""
+    found = network(random_transcoder(model.parts.d_model), model, texts)
+    assert found.ce_zero.value - found.ce.value < 0.3
+    assert math.isnan(found.recovered.value)
+    assert found.recovered.low is None
+    assert math.isnan(found.lost.value)
+    assert not found.audit[0].passed
+    assert math.isfinite(found.kl.value)
 
 
 def test_every_kind_of_site_is_scored_and_replaced(model, texts):

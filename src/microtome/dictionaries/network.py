@@ -5,9 +5,12 @@
 with H the cross-entropy in nats per predicted token and the site ablated to zero or to its mean
 over the same texts; beside them KL(clean ‖ dictionary), the increase H_dictionary − H_clean, and
 the control: the same with every token given the reconstruction from another token's codes.
-Intervals are bootstrapped over texts. Replacing stops at BOS, and what BOS predicts is left out.
+Where ablating costs nothing (the interval of H_ablated − H_clean reaches 0, as at many an MLP)
+there is no share to recover: it is NaN and an audit fails. Intervals are bootstrapped over texts;
+BOS is left as it is, and what it predicts is left out.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,11 +49,13 @@ class Network:
     increase: Interval
     kl: Interval
     recovered: Interval
-    """Against zero ablation."""
+    """Against zero ablation; NaN where that costs nothing."""
     recovered_mean: Interval
-    """Against mean ablation, the harder baseline."""
+    """Against mean ablation, the harder baseline; NaN where that costs nothing."""
     recovered_shuffled: Interval
     """The control, against zero ablation."""
+    recovered_mean_shuffled: Interval
+    """The control, against mean ablation."""
     n_tokens: int
     n_texts: int
     n_cut: int
@@ -79,7 +84,8 @@ class Network:
         shares = {
             "CE recovered, zero baseline": self.recovered,
             "CE recovered, mean baseline": self.recovered_mean,
-            "CE recovered, shuffled codes (control)": self.recovered_shuffled,
+            "CE recovered, zero baseline, shuffled codes (control)": self.recovered_shuffled,
+            "CE recovered, mean baseline, shuffled codes (control)": self.recovered_mean_shuffled,
             "1-CE": self.lost,
         }
         return pandas.DataFrame(
@@ -190,26 +196,34 @@ def _network(sums: dict[str, np.ndarray], n_cut: int, resamples: int, seed: int)
     tokens, clean, zero = sums["tokens"], sums["clean"], sums["zero"]
     mean, own, shuffled = sums["mean"], sums["dictionary"], sums["shuffled"]
     zero_costs, mean_costs = ratio(zero - clean, tokens), ratio(mean - clean, tokens)
-    recovered = ratio(zero - own, zero - clean)
-    control = ratio(zero - shuffled, zero - clean)
+    own_ce, shuffled_ce = ratio(own, tokens), ratio(shuffled, tokens)
+
+    def share(ablated: np.ndarray, of: np.ndarray, costs: Interval) -> Interval:
+        if _end(costs) > 0:
+            return ratio(ablated - of, ablated - clean)
+        return Interval(math.nan, None, None, costs.level, costs.n, costs.clusters)
+
     return Network(
         ce=ratio(clean, tokens),
-        ce_dictionary=ratio(own, tokens),
+        ce_dictionary=own_ce,
         ce_zero=ratio(zero, tokens),
         ce_mean=ratio(mean, tokens),
-        ce_shuffled=ratio(shuffled, tokens),
+        ce_shuffled=shuffled_ce,
         increase=ratio(own - clean, tokens),
         kl=ratio(sums["kl"], tokens),
-        recovered=recovered,
-        recovered_mean=ratio(mean - own, mean - clean),
-        recovered_shuffled=control,
+        recovered=share(zero, own, zero_costs),
+        recovered_mean=share(mean, own, mean_costs),
+        recovered_shuffled=share(zero, shuffled, zero_costs),
+        recovered_mean_shuffled=share(mean, shuffled, mean_costs),
         n_tokens=int(tokens.sum()),
         n_texts=len(tokens),
         n_cut=n_cut,
         audit=(
             Audit("zero ablation costs nats", _end(zero_costs), 0.0, ">=", "else no baseline"),
             Audit("mean ablation costs nats", _end(mean_costs), 0.0, ">=", "else no baseline"),
-            Audit("recovered by shuffled codes", control.value, recovered.value, note="control"),
+            Audit(
+                "CE, own against shuffled codes", own_ce.value, shuffled_ce.value, note="control"
+            ),
         ),
     )
 
