@@ -58,6 +58,10 @@ def _from_names(dictionary: Dictionary, model: Model | None) -> list[str]:
     return [f"its files say it was trained on {dictionary.origin.model}, and {here}"]
 
 
+def _bare(name: str) -> str:
+    return name.rstrip("/").rsplit("/", 1)[-1].lower()
+
+
 def _from_scores(dictionary: Dictionary, scores: Scores) -> list[str]:
     found = []
     promised = dictionary.origin.facts.get("average_l0")
