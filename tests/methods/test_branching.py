@@ -195,3 +195,18 @@ def test_where_samples_all_agree_there_is_no_relative_distance(solved):
     assert sure.choice.probabilities[0] > 0.999
     assert sure.relative is None
     assert sure.noise.max() < 1e-3 * sure.size.min() < sure.divergence.min()
+
+
+@pytest.mark.medium
+def test_the_top_fork_need_not_be_the_first_token():
+    """After "In this round" the specimen's words are fixed but for a few known choices."""
+    model = mt.load("specimen:world", dtype="float32")
+    ids = model.tokenize("You cooperated by playing action1. In").ids[0].tolist()
+    base = greedy(model, ids, stride=2, span=16, limit=12)
+    forks = fork(base, branch_points(base, 1), finish=False)
+    top = max(forks, key=lambda one: one.spread)
+    plain = max(forks, key=lambda one: one.scaled)
+    assert base.choices[0].probabilities[0] > 0.99, "the first token is no choice"
+    assert top.step > 0
+    assert top.choice.probabilities[1] > 0.1
+    assert plain.choice.probabilities[1] < 0.1

@@ -123,6 +123,7 @@ def _map(layers: "pd.DataFrame") -> Heatmap:
 
 
 def _ablations(rows: "pd.DataFrame") -> Bars:
+    rows = rows.head(_SHOWN)
     labels = [f"{r['problem']}, {r['t']}: {r['component']}" for r in records(rows)]
     return Bars(
         "fork_attribution_ablations",
@@ -130,7 +131,7 @@ def _ablations(rows: "pd.DataFrame") -> Bars:
         "The write of each fork's top component, then of a random one of the same kind, is "
         "replaced by its mean over the prefix. Predicted: the change of its direct contribution, "
         "norms frozen; observed: the change of the model's own logit top 1 − top 2, later layers "
-        "included. Single forks: no interval.",
+        f"included. The first {_SHOWN // 2} forks; single ones have no interval.",
         labels,
         [
             BarGroup("predicted", rows["predicted"].tolist(), colour=PALETTE[5]),
