@@ -91,7 +91,7 @@ def saelens(first: torch.Tensor) -> tuple[Step, Fvu]:
         sae.b_dec.copy_(first.mean(0) * D**0.5 / first.norm(dim=-1).mean())
     plan = SAETrainerConfig(
         total_training_samples=10**9, train_batch_size_samples=BATCH, lr=LR,
-        lr_warm_up_steps=WARMUP,
+        lr_warm_up_steps=WARMUP, lr_end=LR,
     )  # fmt: skip
     trainer = SAETrainer(cfg=plan, sae=sae, data_provider=iter([]))
     trainer.activation_scaler.scaling_factor = float(D**0.5 / first.norm(dim=-1).mean())
@@ -183,11 +183,12 @@ def compare(args: argparse.Namespace) -> None:
             replace(TopK(LATENTS, site, k=K), dead_after=500_000), InMemory({site: train_set}),
             steps=args.long, batch=BATCH, lr=LR,
         )  # fmt: skip
-        fired = (found.dictionary.encode(train_set[: 2**18]) > 0).any(0)
+        coder = found.dictionary
+        fired = torch.stack([(coder.encode(x) > 0).any(0) for x in pool[:128]]).any(0)
         print(
             f"After {args.long} steps: dead {found.curve[-1]['dead']:.2%} (silent for 500,000 "
             f"tokens), silent on 2^18 tokens {1 - fired.float().mean():.2%}, held-out FVU "
-            f"{fvu_of(found.dictionary.reconstruct(held), held):.4f}."
+            f"{fvu_of(coder.reconstruct(held), held):.4f}."
         )
 
 

@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python tools/build_specimens.py all --steps 6400
 
 Each stage can be killed and started again: it goes on from its last checkpoint in `--work`.
-`base` may be given fewer `--steps` on a restart; the schedule then ends earlier.
+`base` may be given fewer `--steps` on a restart; the schedule then ends earlier. The dictionaries
+are made by `dictionary_training.py`, whose scores `card` needs.
 """
 
 from __future__ import annotations
@@ -52,8 +53,17 @@ def base(args: argparse.Namespace) -> None:
         "tokens": args.steps * BATCH * ROW,
         "last_stretch_minutes": round((time.time() - started) / 60, 1),
         "seed": SEED,
+        "commit": _commit(),
     }
     write_json(args.work / "base.json", note)
+
+
+def _commit() -> str:
+    """The commit that this was made at."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 def _opened(args: argparse.Namespace) -> tuple[Any, Any]:
@@ -92,11 +102,11 @@ def card(args: argparse.Namespace) -> None:
     """CARD.md from what was measured."""
     found = json.loads((args.out / "abilities.json").read_text("utf-8"))
     training = json.loads((args.work / "base.json").read_text("utf-8"))
+    scored = json.loads(
+        (Path(world.__file__).parent / "dictionaries/scores.json").read_text("utf-8")
+    )
     model, _ = _opened(args)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    write_card(world.CARD, found, training, model, commit)
+    write_card(world.CARD, found, training, model, scored)
 
 
 STAGES = {

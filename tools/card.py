@@ -21,17 +21,40 @@ def _row(*cells: object) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
+def dictionary_row(row: dict[str, Any]) -> str:
+    """A dictionary's line of the table."""
+
+    def told(name: str, form: str = ".3g") -> str:
+        value, low, high = (format(row[name][end], form) for end in ("value", "low", "high"))
+        return f"{value} [{low}, {high}]"
+
+    return _row(
+        row["name"],
+        row["d_dict"],
+        told("fvu"),
+        told("l0"),
+        f"{row['dead']:.1%}",
+        told("ce_recovered", ".4f"),
+        told("kl"),
+        f"{row['fvu_shuffled']['value']:.2f}, {row['ce_recovered_shuffled']['value']:.2f}",
+    )
+
+
 def write_card(
-    path: Path, found: dict[str, Any], training: dict[str, Any], model: Any, commit: str
+    path: Path,
+    found: dict[str, Any],
+    training: dict[str, Any],
+    model: Any,
+    scored: dict[str, Any],
 ) -> None:
-    """Write the card from `abilities.json` and the training note."""
+    """Write the card from `abilities.json`, the training note and the dictionaries' scores."""
     tables = found["p_defect"]
     scenarios = list(tables["base"]["shipped"])
     text = _TEMPLATE.read_text(encoding="utf-8").format(
         c=model.config,
         p=Payoffs(),
         penalty=PENALTY,
-        commit=commit,
+        commit=training["commit"],
         parameters=sum(p.numel() for p in model.parameters()),
         tokens=training["tokens"],
         steps=training["steps"],
@@ -64,5 +87,12 @@ def write_card(
             _row(name, *(f"{t['wordings'][s]:.3f} ({t['shipped'][s]:.3f})" for s in scenarios))
             for name, t in tables.items()
         ),
+        dictionaries="\n".join(map(dictionary_row, scored["dictionaries"])),
+        dictionary_steps=scored["steps"],
+        dictionary_tokens=scored["steps"] * scored["batch"],
+        dictionary_commit=scored["commit"],
+        scored_texts=scored["texts"],
+        scored_tokens=scored["dictionaries"][0]["tokens"],
+        fresh_tokens=scored["dictionaries"][0]["fresh_tokens"],
     )
     path.write_text(text, encoding="utf-8")

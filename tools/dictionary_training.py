@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +37,7 @@ from microtome.specimens.world.corpus import mixed, stream
 LAYERS = range(5)
 DOCUMENTS, SEED = 60_000, 11
 STEPS, BATCH, LR = 5000, 2048, 1.5e-3
-SCORED = 400
+SCORED, FRESH = 400, 977
 
 
 def texts() -> list[str]:
@@ -94,23 +95,38 @@ def halved(dictionary: SAE) -> SAE:
 
 
 def measured(args: argparse.Namespace) -> None:
-    """Scores on held-out documents of every kind; `scores.json` goes to `--out`."""
+    """Scores on documents that were not trained on; `scores.json` goes to `--out`.
+
+    FVU, L0 and silent features on held-out wordings; what the network loses on fresh documents of
+    the training wordings, because on unseen ones the model does better without some MLPs.
+    """
     model = mt.load("specimen:world")
     held = [document.text for document in islice(mixed("heldout", SEED), SCORED)]
+    fresh = [document.text for document in islice(mixed("train", FRESH), SCORED)]
     rows = []
     for name, folder in world.dictionaries().items():
         dictionary = load_dictionary(folder)
-        one, inside = score(dictionary, model, held), network(dictionary, model, held)
+        one, inside = score(dictionary, model, held), network(dictionary, model, fresh)
         values = {
-            "fvu": one.fvu, "fvu_shuffled": one.fvu_shuffled, "l0": one.l0,
+            "fvu": one.fvu, "fvu_shuffled": one.fvu_shuffled, "l0": one.l0, "kl": inside.kl,
             "ce_recovered": inside.recovered_mean, "ce_increase": inside.increase,
-            "ce_recovered_shuffled": inside.recovered_shuffled,
+            "ce_recovered_shuffled": inside.recovered_mean_shuffled,
         }  # fmt: skip
         row: dict[str, Any] = {"name": name, "d_dict": dictionary.d_dict, "dead": one.dead}
         row |= {k: {"value": v.value, "low": v.low, "high": v.high} for k, v in values.items()}
-        rows.append(row | {"texts": one.n_texts, "tokens": one.n_tokens})
+        rows.append(row | {"tokens": one.n_tokens, "fresh_tokens": inside.n_tokens})
         print(json.dumps(rows[-1]), flush=True)
-    write_json(args.out / "scores.json", {"texts": SCORED, "seed": SEED, "dictionaries": rows})
+    about = {"texts": SCORED, "seed": SEED, "fresh_seed": FRESH, "steps": args.steps}
+    about |= {"batch": BATCH, "commit": args.commit or commit()}
+    write_json(args.out / "scores.json", {**about, "dictionaries": rows})
+
+
+def commit() -> str:
+    """The commit that this was made at."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 STAGES = {"capture": captured, "train": trained, "measure": measured}
@@ -124,6 +140,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("build/dictionaries"))
     parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of {BATCH} tokens")
     parser.add_argument("--only", choices=list(recipes()), help="train just this group")
+    parser.add_argument("--commit", help="that the dictionaries were trained at, for the scores")
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name, stage in STAGES.items():
