@@ -7,12 +7,13 @@ import microtome
 
 PUBLIC = """
 Ablate Add Anatomy Answers Attribution Audit Circuit CircuitDiscovery Clamp Dictionary Direction
-Estimate Lens MicrotomeError Model Node Patching Project Replace Run SAE Site Transcoder
+Estimate Lens MicrotomeError Model Node Patching Project Replace Run SAE Samples Site Transcoder
 Verification __version__ align assess_circuit attn_out attn_pattern attn_z attribute
-attribution_patching check examine faithfulness_curve find_circuit greedy_flip head_out head_z
-integrated_gradients k knock_out load logit_lens mlp_act mlp_in mlp_normed mlp_out parse_site
-patch patch_neurons patch_nodes patch_positions patch_windows q resid_mid resid_post resid_pre
-screen significance source_tokens swap_weights v verify
+attribution_patching check examine faithfulness_curve feature_page feature_pages find_circuit
+greedy_flip head_out head_z integrated_gradients k knock_out load load_dictionary logit_lens
+mlp_act mlp_in mlp_normed mlp_out parse_site patch patch_neurons patch_nodes patch_positions
+patch_windows q resid_mid resid_post resid_pre sample save_dictionary score screen significance
+source_tokens swap_weights train v verify
 """
 
 

@@ -30,6 +30,7 @@ _HOME = {
     "Replace": "microtome.model.edit",
     "Run": "microtome.model.run",
     "SAE": "microtome.dictionaries.sae",
+    "Samples": "microtome.model.sampling",
     "Site": "microtome.model.site",
     "Transcoder": "microtome.dictionaries.transcoder",
     "Verification": "microtome.methods.patching",
@@ -43,6 +44,8 @@ _HOME = {
     "check": "microtome.model.check",
     "examine": "microtome.methods.examine",
     "faithfulness_curve": "microtome.methods.patching",
+    "feature_page": "microtome.dictionaries.features",
+    "feature_pages": "microtome.dictionaries.features",
     "find_circuit": "microtome.methods.patching",
     "greedy_flip": "microtome.methods.patching",
     "head_out": "microtome.model.site",
@@ -51,6 +54,7 @@ _HOME = {
     "k": "microtome.model.site",
     "knock_out": "microtome.methods.patching",
     "load": "microtome.model.load",
+    "load_dictionary": "microtome.dictionaries.load",
     "logit_lens": "microtome.methods.lens",
     "mlp_act": "microtome.model.site",
     "mlp_in": "microtome.model.site",
@@ -66,10 +70,14 @@ _HOME = {
     "resid_mid": "microtome.model.site",
     "resid_post": "microtome.model.site",
     "resid_pre": "microtome.model.site",
+    "sample": "microtome.model.sampling",
+    "save_dictionary": "microtome.dictionaries.load",
+    "score": "microtome.dictionaries.scores",
     "screen": "microtome.methods.patching",
     "significance": "microtome.methods.nulls",
     "source_tokens": "microtome.methods.patching",
     "swap_weights": "microtome.methods.patching",
+    "train": "microtome.dictionaries.training",
     "v": "microtome.model.site",
     "verify": "microtome.methods.patching",
 }
@@ -80,7 +88,13 @@ if TYPE_CHECKING:
     from microtome.audit import Audit as Audit
     from microtome.dictionaries.clamp import Clamp as Clamp
     from microtome.dictionaries.dictionary import Dictionary as Dictionary
+    from microtome.dictionaries.features import feature_page as feature_page
+    from microtome.dictionaries.features import feature_pages as feature_pages
+    from microtome.dictionaries.load import load_dictionary as load_dictionary
+    from microtome.dictionaries.load import save_dictionary as save_dictionary
     from microtome.dictionaries.sae import SAE as SAE
+    from microtome.dictionaries.scores import score as score
+    from microtome.dictionaries.training import train as train
     from microtome.dictionaries.transcoder import Transcoder as Transcoder
     from microtome.errors import MicrotomeError as MicrotomeError
     from microtome.methods.attribution import Attribution as Attribution
@@ -123,6 +137,8 @@ if TYPE_CHECKING:
     from microtome.model.load import load as load
     from microtome.model.model import Model as Model
     from microtome.model.run import Run as Run
+    from microtome.model.sampling import Samples as Samples
+    from microtome.model.sampling import sample as sample
     from microtome.model.site import Site as Site
     from microtome.model.site import attn_out as attn_out
     from microtome.model.site import attn_pattern as attn_pattern
