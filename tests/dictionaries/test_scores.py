@@ -127,6 +127,28 @@ def test_bos_counts_only_when_asked_and_long_texts_are_cut(model, texts):
     assert score(sae, model, texts, batch=2, max_tokens=20).n_texts == 2
 
 
+def test_an_attention_sink_decides_nothing_unless_asked(model, texts):
+    """BOS is the sink of the specimen: kept among the tokens, it is told and left out."""
+    lengths = model.run(texts[0], read=SITE)[SITE][0].norm(dim=-1)
+    sae = random_sae(model.parts.d_model, site=SITE)
+    plain = score(sae, model, texts[:6])
+    assert plain.n_sinks == 0
+    weight = model.hf.get_input_embeddings().weight
+    bos = model.tokenizer.bos_token_id
+    with torch.no_grad():
+        kept = weight[bos].clone()
+        weight[bos] *= 40 * float(lengths[1:].median() / lengths[0])
+        try:
+            without = score(sae, model, texts[:6], bos=True)
+            with_sinks = score(sae, model, texts[:6], bos=True, sinks=True)
+        finally:
+            weight[bos] = kept
+    assert (without.n_sinks, with_sinks.n_sinks) == (6, 0)
+    assert without.n_tokens == with_sinks.n_tokens - 6
+    # Six tokens of 200 hide half of the error.
+    assert with_sinks.fvu.value < 0.6 * without.fvu.value
+
+
 def test_a_transcoder_is_scored_where_it_writes(model, texts):
     coder = random_transcoder(model.parts.d_model)
     found = score(coder, model, texts[:6])

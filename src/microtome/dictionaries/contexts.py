@@ -15,6 +15,7 @@ from torch import Tensor
 
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.fit import check_fits
+from microtome.dictionaries.harvest import SINK
 from microtome.errors import DictionaryError, InputError, NumericsError
 from microtome.model.model import Model
 from microtome.model.partial import read_only
@@ -105,6 +106,15 @@ def read(
     found = read_only(model, batch.tokens, list(dict.fromkeys((site_in, site_out))))
     kept = batch.kept.to(found[site_in].device)
     return _finite(found[site_in][kept], site_in), _finite(found[site_out][kept], site_out)
+
+
+def ordinary(
+    x: Float[Tensor, "kept d_in"], y: Float[Tensor, "kept d_out"]
+) -> Bool[Tensor, " kept"]:
+    """Which tokens are no attention sink, as training tells them: within 10 medians of length."""
+    lengths = (x.norm(dim=-1), y.norm(dim=-1))
+    near = [length <= SINK * length.median() for length in lengths if len(length)]
+    return near[0] & near[1] if near else torch.zeros(0, dtype=torch.bool, device=x.device)
 
 
 def _finite(x: Tensor, site: Site) -> Tensor:

@@ -12,7 +12,7 @@ with every token given the codes of another one.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from microtome.audit import Audit
-from microtome.dictionaries.contexts import Reading, read, rows_at_once
+from microtome.dictionaries.contexts import Reading, ordinary, read, rows_at_once
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.scores_sums import Sums
 from microtome.dictionaries.shown import shown
@@ -56,6 +56,8 @@ class Scores:
     """Texts longer than the context, of which only the beginning was read."""
     bos: bool
     """Whether beginning-of-sequence tokens count."""
+    n_sinks: int
+    """Attention sinks that were left out: tokens ten times as long as their batch's median."""
     audit: tuple[Audit, ...]
 
     def table(self) -> "pandas.DataFrame":
@@ -84,7 +86,10 @@ class Scores:
 
     def _repr_html_(self) -> str:
         bos = "with" if self.bos else "without"
-        return shown(self.table(), self.audit) + f"<p>{self.n_tokens} tokens, {bos} BOS</p>"
+        return (
+            f"{shown(self.table(), self.audit)}<p>{self.n_tokens} tokens, {bos} BOS, "
+            f"{self.n_sinks} attention sinks left out</p>"
+        )
 
 
 def score(
@@ -97,12 +102,14 @@ def score(
     context: int | None = None,
     max_tokens: int | None = None,
     bos: bool = False,
+    sinks: bool = False,
     resamples: int = 1000,
     seed: int = 42,
 ) -> Scores:
     """The scores of `dictionary` on the activations of `model` over `texts`.
 
     `context` tokens of each text are read (512), and texts until `max_tokens` tokens count.
+    Attention sinks are left out, as in training, unless `sinks`; they are counted.
     `metric` is a symmetric matrix with no negative eigenvalue. DictionaryError where dictionary
     and model do not fit, InputError without two tokens that differ.
     """
@@ -110,13 +117,15 @@ def score(
     lift = None if metric is None else _lift(metric, dictionary.d_out).to(model.device)
     generator = torch.Generator().manual_seed(seed)
     sums = Sums(dictionary.to(model.device), lift, generator)
-    rows, n_cut = rows_at_once(dictionary), 0
+    rows, n_cut, n_sinks = rows_at_once(dictionary), 0, 0
     for part in reading.batches(model, texts):
         x, y = read(dictionary, model, part)
-        n_cut += part.cut
-        if len(x):
-            sums.add(x, y, part.texts, len(part.kept), rows)
-    return _scores(sums, n_cut, bos, resamples, seed)
+        usual = torch.ones(len(x), dtype=torch.bool) if sinks else ordinary(x, y).cpu()
+        n_cut, n_sinks = n_cut + part.cut, n_sinks + int((~usual).sum())
+        if usual.any():
+            at = usual.to(x.device)
+            sums.add(x[at], y[at], part.texts[usual.to(part.texts.device)], len(part.kept), rows)
+    return replace(_scores(sums, bos, resamples, seed), n_cut=n_cut, n_sinks=n_sinks)
 
 
 def causal_metric(model: Model) -> Float[Tensor, "d_model d_model"]:
@@ -146,7 +155,7 @@ def _lift(metric: Tensor, d: int) -> Tensor:
     return vectors * values.clamp(min=0).sqrt()
 
 
-def _scores(sums: Sums, n_cut: int, bos: bool, resamples: int, seed: int) -> Scores:
+def _scores(sums: Sums, bos: bool, resamples: int, seed: int) -> Scores:
     tokens = sums.of("tokens") if sums.fired is not None else torch.zeros(0)
     used = tokens > 0
     variation = sums.plain.per_text() if len(tokens) else tokens
@@ -181,8 +190,9 @@ def _scores(sums: Sums, n_cut: int, bos: bool, resamples: int, seed: int) -> Sco
         density=sums.fired.double() / tokens.sum(),
         n_tokens=int(tokens.sum()),
         n_texts=int(used.sum()),
-        n_cut=n_cut,
+        n_cut=0,
         bos=bos,
+        n_sinks=0,
         audit=_audits(sums, fvu, shuffled, variation),
     )
 
