@@ -79,3 +79,16 @@ def test_only_its_files_are_fetched(cache: Path, tmp_path, monkeypatch) -> None:
 def test_offline_is_one_sentence(cache: Path) -> None:
     with pytest.raises(DictionaryError, match=r"the hub did not give it \(OfflineModeIsEnabled"):
         load_dictionary("google/gemma-scope-9b-pt-res/layer_9/width_16k/average_l0_88")
+
+
+def test_nobody_at_the_other_end_is_one_sentence(cache: Path, monkeypatch) -> None:
+    """The client hands its HTTP library's own error on, which is no OSError."""
+    kinds = huggingface_hub.errors.HfHubHTTPError.__mro__
+    theirs = next(kind for kind in kinds if kind.__name__ == "HTTPError")
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise theirs("connection refused")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", refuse)
+    with pytest.raises(DictionaryError, match="the hub did not give it"):
+        load_dictionary("google/gemma-scope-9b-pt-res/layer_9/width_16k/average_l0_88")

@@ -109,7 +109,7 @@ def _listed(name: str, repository: str, revision: str | None, inside: str) -> li
 
     try:
         files = huggingface_hub.HfApi().list_repo_files(repository, revision=revision)
-    except (OSError, ValueError) as error:
+    except _refusals() as error:
         raise _absent(name, error) from error
     kept = [f.removeprefix(f"{inside}/") for f in files if not inside or f.startswith(f"{inside}/")]
     found = sniff([PurePosixPath(inside).name] if inside in files else kept)
@@ -126,8 +126,16 @@ def _fetched(name: str, repository: str, revision: str | None, patterns: list[st
                 repository, revision=revision, allow_patterns=patterns
             )
         )
-    except (OSError, ValueError) as error:
+    except _refusals() as error:
         raise _absent(name, error) from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What the hub's client raises, also for nobody at the other end: its HTTP library's own."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    own = [kind for kind in HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError"]
+    return (OSError, ValueError, *own)
 
 
 def _absent(name: str, error: Exception) -> DictionaryError:
