@@ -1,7 +1,7 @@
 """Training: planted directions are found, what is folded on export changes nothing, both
 arithmetics agree, dead latents come back."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from microtome.dictionaries import selection
 from microtome.dictionaries.activations import InMemory
+from microtome.dictionaries.loop import Trained
+from microtome.dictionaries.nonlinearity import Nonlinearity
 from microtome.dictionaries.recipes import (
     BatchTopK,
     JumpReLU,
@@ -19,8 +21,9 @@ from microtome.dictionaries.recipes import (
     recipe,
 )
 from microtome.dictionaries.sae import SAE
+from microtome.dictionaries.trainee import Outcome, trainee_of
 from microtome.dictionaries.trainee_topk import Selecting
-from microtome.dictionaries.training import Trained, train
+from microtome.dictionaries.training import train
 from microtome.dictionaries.transcoder import Transcoder
 from microtome.errors import ConfigError, InputError, NumericsError
 from microtome.model.site import mlp_in, mlp_out, resid_post
@@ -207,3 +210,68 @@ def test_refusals_say_what_is_wrong():
         train(TopK(8, SITE, k=3), x, steps=1, batch=1000)
     with pytest.raises(NumericsError, match="diverged"):
         train(ReLU(8, SITE), x * float("nan"), steps=2, batch=64)
+
+
+@dataclass(frozen=True)
+class Linear(Recipe):
+    """A recipe that the loop has never heard of."""
+
+    kind = "linear"
+
+
+class LinearTrainee(torch.nn.Module):
+    """A dense autoencoder, written against the protocol alone."""
+
+    def __init__(self, recipe: Linear, d_in: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.rows = torch.nn.Parameter(0.1 * torch.randn(recipe.d_dict, d_in))
+        self.register_buffer("mean", torch.zeros(d_in))
+        self.calls: list[str] = []
+
+    def start(self, x: Tensor, y: Tensor) -> None:
+        self.mean.copy_(x.mean(0))
+
+    def forward(self, x: Tensor, y: Tensor, done: float) -> Outcome:
+        centred = x - self.mean
+        f = centred @ self.rows.T
+        error = centred - f @ self.rows
+        share = error.pow(2).sum() / centred.pow(2).sum()
+        parts = {"fvu": share.detach(), "l0": torch.tensor(float(self.recipe.d_dict))}
+        return Outcome(share, parts, (f.detach() != 0).sum(0))
+
+    def before_update(self) -> None:
+        self.calls.append("before")
+
+    def after_update(self, fired: Tensor, tokens: int) -> None:
+        assert self.calls.pop() == "before"
+
+    def dead(self) -> float:
+        return 0.0
+
+    def export(self) -> SAE:
+        rows = self.rows.detach()
+        return SAE(rows, -rows @ self.mean, rows, self.mean.clone(), Identity(),
+                   site_in=SITE, site_out=SITE)  # fmt: skip
+
+
+class Identity(Nonlinearity):
+    def __call__(self, product: Tensor, bias: Tensor) -> Tensor:
+        return product + bias
+
+
+@trainee_of.register
+def _(recipe: Linear, d_in: int, d_out: int, dead_after: int, sparse: bool) -> LinearTrainee:
+    return LinearTrainee(recipe, d_in)
+
+
+def test_another_shape_of_dictionary_joins_by_the_protocol_alone():
+    """It finds the principal components: the error is the variance left after 8 of them."""
+    torch.manual_seed(0)
+    x, _ = planted(4000)
+    linear, topk = train([Linear(8, SITE, name="pca"), TopK(32, SITE, k=K)], x, steps=400,
+                         batch=512, lr=1e-2)  # fmt: skip
+    spectrum = torch.linalg.svdvals(x - x.mean(0)).pow(2)
+    left = float(spectrum[8:].sum() / spectrum.sum())
+    assert fvu(linear, x, x) == pytest.approx(left, rel=0.05)
+    assert fvu(topk, x, x) < 0.5

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from microtome.dictionaries.activations import Batch
 from microtome.errors import ConfigError
+from microtome.model.load import choose_device
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Ranks:
     @property
     def first(self) -> bool:
         return self.rank == 0
+
+    def place(self, device: str) -> torch.device:
+        """A device by name; "auto" is this rank's own where there are several."""
+        if self.state is not None and device == "auto":
+            return torch.device(self.state.device)
+        return choose_device(device)
 
     def share(self, batch: Batch) -> Batch:
         """This rank's rows of a batch."""

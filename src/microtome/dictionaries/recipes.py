@@ -75,7 +75,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class _Selecting(Recipe):
+class Choosing(Recipe):
     """Recipes that choose k latents; the dead ones learn from the residual (AuxK)."""
 
     k: int = 32
@@ -83,9 +83,7 @@ class _Selecting(Recipe):
     """Dead latents that model a token's residual; None is min(d / 2, 2 k), 0 is no revival."""
     aux_weight: float = 1 / 32
     dead_after: int | None = None
-    """Tokens without firing after which a latent counts as dead; None is 5 % of all, at most 10M.
-
-    """
+    """Tokens of silence after which a latent is dead; None is 5 % of all, at most 10M."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,14 +94,14 @@ class _Selecting(Recipe):
 
 
 @dataclass(frozen=True)
-class TopK(_Selecting):
+class TopK(Choosing):
     """The k largest pre-activations of each token, then relu."""
 
     kind = "topk"
 
 
 @dataclass(frozen=True)
-class BatchTopK(_Selecting):
+class BatchTopK(Choosing):
     """The k · tokens largest of a batch, however they fall on its tokens.
 
     Exported as a JumpReLU whose threshold is the running mean of the batches' smallest choices.

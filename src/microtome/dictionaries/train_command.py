@@ -20,11 +20,12 @@ from microtome.dictionaries.checkpoints import NAME as CHECKPOINT
 from microtome.dictionaries.harvest import windows
 from microtome.dictionaries.load import save_dictionary
 from microtome.dictionaries.logbook import Log, Row
+from microtome.dictionaries.loop import Trained
 from microtome.dictionaries.parallel import ranks
 from microtome.dictionaries.progress import Shown, summary
 from microtome.dictionaries.recipes import Recipe, recipe
 from microtome.dictionaries.shards import capture
-from microtome.dictionaries.training import Trained, train
+from microtome.dictionaries.training import train
 from microtome.dictionaries.training_cost import TrainingCost, training_cost
 from microtome.errors import ConfigError, RunError
 from microtome.model.load import load
@@ -102,14 +103,15 @@ def run(asked: Asked, *, log: Log | None = None, say: Say = print) -> list[Train
     fellows = ranks()
     out = files.writable(asked.out)
     _demand_free(asked)
-    model = load(asked.model, adapter=asked.adapter, device=asked.device, dtype=asked.dtype)
+    place = str(fellows.place(asked.device))
+    model = load(asked.model, adapter=asked.adapter, device=place, dtype=asked.dtype)
     source = _activations(asked, model, chosen, say)
     shown: Log = Shown(steps, len(chosen))
     told = shown if log is None else Both(shown, log)
     found: tuple[Trained, ...] = train(
         chosen, source, steps=steps, batch=asked.batch, seed=asked.seed,
         log=told if fellows.first else None, log_every=asked.log_every,
-        checkpoint=out, save_every=asked.save_every, device=asked.device,
+        checkpoint=out, save_every=asked.save_every, device=place,
     )  # fmt: skip
     if fellows.first:
         for made, one in zip(found, chosen, strict=True):

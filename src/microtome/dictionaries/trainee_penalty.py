@@ -18,7 +18,8 @@ from torch.autograd.function import once_differentiable
 
 from microtome.dictionaries import recipes
 from microtome.dictionaries.nonlinearity import JumpReLU, Nonlinearity, ReLU
-from microtome.dictionaries.trainee import Flat, Outcome
+from microtome.dictionaries.trainee import Outcome, trainee_of
+from microtome.dictionaries.trainee_flat import Flat
 
 _RISE = 0.1
 
@@ -82,6 +83,16 @@ class Jumping(Penalised):
 
     def nonlinearity(self) -> Nonlinearity:
         return JumpReLU((self.log_threshold.exp() / self.scale_out).detach().cpu())
+
+
+@trainee_of.register
+def _(recipe: recipes.ReLU, d_in: int, d_out: int, dead_after: int, sparse: bool) -> Shrinking:
+    return Shrinking(recipe, d_in, d_out, dead_after)
+
+
+@trainee_of.register
+def _(recipe: recipes.JumpReLU, d_in: int, d_out: int, dead_after: int, sparse: bool) -> Jumping:
+    return Jumping(recipe, d_in, d_out, dead_after)
 
 
 class _Jump(torch.autograd.Function):

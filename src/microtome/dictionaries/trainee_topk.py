@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from microtome.dictionaries.nonlinearity import JumpReLU, Nonlinearity, TopK
-from microtome.dictionaries.recipes import BatchTopK, Matryoshka
-from microtome.dictionaries.recipes import TopK as TopKRecipe
+from microtome.dictionaries.recipes import BatchTopK, Choosing, Matryoshka
 from microtome.dictionaries.selection import Encoder, Features, features
-from microtome.dictionaries.trainee import Flat, Outcome
+from microtome.dictionaries.trainee import Outcome, trainee_of
+from microtome.dictionaries.trainee_flat import Flat
 
 _KEEP = 0.99
 """Of the running threshold, per step."""
@@ -24,10 +24,10 @@ _KEEP = 0.99
 class Selecting(Flat):
     """The three recipes that choose k latents."""
 
-    recipe: TopKRecipe | BatchTopK
+    recipe: Choosing
 
     def __init__(
-        self, recipe: TopKRecipe | BatchTopK, d_in: int, d_out: int, dead_after: int, sparse: bool
+        self, recipe: Choosing, d_in: int, d_out: int, dead_after: int, sparse: bool
     ) -> None:
         super().__init__(recipe, d_in, d_out, dead_after)
         self.sparse = sparse
@@ -95,3 +95,8 @@ class Selecting(Flat):
             return TopK(self.recipe.k)
         value = (self.threshold.clamp(min=0) / self.scale_out).cpu()
         return JumpReLU(value.expand(self.recipe.d_dict).clone())
+
+
+@trainee_of.register
+def _(recipe: Choosing, d_in: int, d_out: int, dead_after: int, sparse: bool) -> Selecting:
+    return Selecting(recipe, d_in, d_out, dead_after, sparse)

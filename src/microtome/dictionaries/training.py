@@ -2,59 +2,31 @@
 
 Each step takes a batch, gives every dictionary in training its sites of it, and lets Adam take a
 step at a learning rate that rises over `warmup`, stays, and falls to 0 over the last `decay`.
-The loop knows nothing but `microtome.dictionaries.trainee.Trainee`; a dictionary of another shape
-is trained by giving one in place of a recipe.
+The loop (`microtome.dictionaries.loop`) knows only the protocol of `trainee`, where another
+shape of dictionary joins. Several ranks (`accelerate launch`) share every batch; let them read
+shards, because a stream runs the model on each of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from microtome import files
-from microtome.dictionaries.activations import Activations, Batch, Cursor, InMemory, batches
-from microtome.dictionaries.checkpoints import Progress, load_checkpoint, save_checkpoint
-from microtome.dictionaries.dictionary import Dictionary, Origin
-from microtome.dictionaries.logbook import Log, Logbook, Row
-from microtome.dictionaries.parallel import Ranks, ranks
-from microtome.dictionaries.recipes import JumpReLU, Recipe, ReLU
-from microtome.dictionaries.trainee import Outcome
-from microtome.dictionaries.trainee_penalty import Jumping, Shrinking
-from microtome.dictionaries.trainee_topk import Selecting
-from microtome.errors import ConfigError, NumericsError
-from microtome.model.load import choose_device
+from microtome.dictionaries import trainee_penalty, trainee_topk  # noqa: F401  (they register)
+from microtome.dictionaries.activations import Activations, InMemory
+from microtome.dictionaries.logbook import Log, Logbook
+from microtome.dictionaries.loop import Loop, Plan, Schedule
+from microtome.dictionaries.parallel import ranks
+from microtome.dictionaries.recipes import Recipe
+from microtome.errors import ConfigError
 from microtome.model.site import Site
 
 WARMUP = 1000
 """Steps, or a tenth of a training shorter than ten times that."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A finished dictionary and the rows that were logged on the way."""
-
-    dictionary: Dictionary
-    curve: tuple[Row, ...] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Learning rate over the steps, as a share of its peak."""
-
-    steps: int
-    warmup: int
-    decay: float = 0.2
-
-    def at(self, step: int) -> float:
-        """The share at a step, counted from 0."""
-        rise = (step + 1) / max(1, self.warmup)
-        fall = (self.steps - step) / max(1.0, self.decay * self.steps)
-        return min(1.0, rise, fall)
 
 
 def train(
@@ -88,166 +60,20 @@ def train(
     source = _source(activations, asked)
     chosen = [_complete(recipe, source, lr) for recipe in asked]
     _demand_distinct(chosen)
-    where, fellows = choose_device(device), ranks()
+    fellows = ranks()
+    where = fellows.place(device)
     sparse = not dense if dense is not None else where.type == "cpu"
     every = warmup if warmup is not None else min(WARMUP, max(1, steps // 10))
     plan = Plan(tuple(chosen), steps, batch, seed, Schedule(steps, every, decay), sparse)
-    session = Session.opened(plan, source, where, fellows)
+    loop = Loop.opened(plan, source, where, fellows)
     book = Logbook(
         log if fellows.first else None,
         Path(checkpoint) if checkpoint and fellows.first else None,
         log_every,
     )
-    session.go(book, Path(checkpoint) if checkpoint else None, save_every)
-    found = tuple(session.finished(i, source) for i in range(len(chosen)))
+    loop.go(book, Path(checkpoint) if checkpoint else None, save_every)
+    found = tuple(loop.finished(i, source) for i in range(len(chosen)))
     return found[0] if isinstance(dictionary, Recipe) else found
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that decides what a training ends in."""
-
-    recipes: tuple[Recipe, ...]
-    steps: int
-    batch: int
-    seed: int
-    schedule: Schedule
-    sparse: bool
-
-    @property
-    def sites(self) -> tuple[Site, ...]:
-        """Every site that is read or written."""
-        return tuple(dict.fromkeys(s for r in self.recipes for s in (r.reads, r.writes)))
-
-    def digest(self, source: Activations, fellows: Ranks) -> str:
-        """Of the plan, the data and the number of ranks."""
-        told = [repr(self), source.model, [str(s) for s in source.sites], fellows.size]
-        return files.digest(told)
-
-    def trainee(self, recipe: Recipe, first: Batch) -> nn.Module:
-        """The module that learns it, started on the first batch."""
-        x, y = first[recipe.reads], first[recipe.writes]
-        silent = getattr(recipe, "dead_after", None)
-        dead_after = silent or min(10_000_000, max(self.batch, self.steps * self.batch // 20))
-        sizes = (int(x.shape[1]), int(y.shape[1]), dead_after)
-        if isinstance(recipe, JumpReLU):
-            return Jumping(recipe, *sizes)
-        if isinstance(recipe, ReLU):
-            return Shrinking(recipe, *sizes)
-        return Selecting(recipe, *sizes, self.sparse)  # type: ignore[arg-type]
-
-
-@dataclass
-class Session:
-    """A training under way."""
-
-    plan: Plan
-    source: Activations
-    fellows: Ranks
-    device: torch.device
-    modules: list[Any]
-    optimisers: list[torch.optim.Optimizer]
-    curves: list[list[Row]]
-    step: int = 0
-    cursor: Cursor = field(default_factory=Cursor)
-
-    @staticmethod
-    def opened(plan: Plan, source: Activations, device: torch.device, fellows: Ranks) -> Session:
-        """Modules started on the first batch, the same on every rank."""
-        first, _ = next(batches(source, plan.sites, plan.batch, seed=plan.seed))
-        modules = []
-        for recipe in plan.recipes:
-            module: Any = plan.trainee(recipe, first).to(device)
-            module.start(first[recipe.reads].to(device), first[recipe.writes].to(device))
-            modules.append(module.train())
-        optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.Adam(m.parameters(), lr=m.recipe.rate, betas=(0.9, 0.999), fused=True)
-            for m in modules
-        ]
-        return Session(plan, source, fellows, device, modules, optimisers, [[] for _ in modules])
-
-    def go(self, book: Logbook, folder: Path | None, save_every: int) -> None:
-        """From the last checkpoint, or the start, to the end."""
-        digest = self.plan.digest(self.source, self.fellows)
-        if folder is not None:
-            self._resume(files.writable(folder), digest)
-        book.begin(self.step, self.curves)
-        plan = self.plan
-        data = batches(self.source, plan.sites, plan.batch, self.cursor, plan.seed)
-        while self.step < self.plan.steps:
-            values, self.cursor = next(data)
-            mine = self.fellows.share(values)
-            outcomes = [self._update(i, mine) for i in range(len(self.modules))]
-            self.step += 1
-            if book.due(self.step, self.plan.steps):
-                rows = [self._row(i, outcome) for i, outcome in enumerate(outcomes)]
-                for curve, row in zip(self.curves, rows, strict=True):
-                    curve.append(row)
-                book.write(rows)
-            if folder is not None and (self.step % save_every == 0 or self.step == self.plan.steps):
-                self._save(folder, digest)
-        book.end()
-
-    def _update(self, i: int, values: Batch) -> Outcome:
-        module, optimiser, recipe = self.modules[i], self.optimisers[i], self.plan.recipes[i]
-        x, y = (values[site].to(self.device) for site in (recipe.reads, recipe.writes))
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * self.plan.schedule.at(self.step)
-        cuda = self.device.type == "cuda"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
-            outcome: Outcome = module(x, y, self.step / self.plan.steps)
-        outcome.loss.backward()
-        self.fellows.average([p.grad for p in module.parameters() if p.grad is not None])
-        module.before_update()
-        optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
-        module.after_update(self.fellows.add(outcome.fired), self.plan.batch)
-        self.fellows.average([b for b in module.buffers() if b.is_floating_point()])
-        return outcome
-
-    def _row(self, i: int, outcome: Outcome) -> Row:
-        parts = {
-            name: torch.as_tensor(v, device=self.device).float()
-            for name, v in outcome.parts.items()
-        }
-        parts["loss"] = outcome.loss.detach().float()
-        self.fellows.average(list(parts.values()))
-        values = {name: float(value) for name, value in parts.items()}
-        if not torch.isfinite(torch.tensor(list(values.values()))).all():
-            raise NumericsError(
-                f"{self.plan.recipes[i].label} diverged at step {self.step}: {values}; "
-                f"use a smaller lr."
-            )
-        recipe, tokens = self.plan.recipes[i], self.step * self.plan.batch
-        rate = recipe.rate * self.plan.schedule.at(self.step - 1)
-        told = {"name": recipe.label, "step": self.step, "tokens": tokens, **values}
-        return told | {"dead": self.modules[i].dead(), "lr": rate}
-
-    def _save(self, folder: Path, digest: str) -> None:
-        if self.fellows.first:
-            progress = Progress(self.step, self.cursor, digest, self.curves)
-            save_checkpoint(folder, progress, self.modules, self.optimisers)
-        self.fellows.wait()
-
-    def _resume(self, folder: Path, digest: str) -> None:
-        found = load_checkpoint(folder, digest, self.modules, self.optimisers)
-        if found is not None:
-            self.step, self.cursor, self.curves = found.step, found.cursor, found.curves
-
-    def finished(self, i: int, source: Activations) -> Trained:
-        """The dictionary of one recipe, and its curve."""
-        recipe, curve = self.plan.recipes[i], self.curves[i]
-        last = {k: v for k, v in curve[-1].items() if k not in ("name", "step")} if curve else {}
-        facts = {
-            "kind": recipe.kind,
-            "seed": recipe.seed,
-            "steps": self.plan.steps,
-            "batch": self.plan.batch,
-            "last": last,
-        }
-        facts |= {k: getattr(recipe, k) for k in ("k", "groups") if hasattr(recipe, k)}
-        origin = Origin(source=recipe.label, model=source.model, facts={"training": facts})
-        return Trained(replace(self.modules[i].export(), origin=origin), tuple(curve))
 
 
 def _source(given: Any, asked: Sequence[Recipe]) -> Activations:
