@@ -185,6 +185,8 @@ def test_bad_files_and_flags_through_the_command_line(refused, document, tmp_pat
         "--steps", "6", "--bifurcations", "nowhere.json"
     )
     assert "interval" in refused("--steps", "5", "--interval", "0")
+    said = refused("--rank-forks", "relative", "--continuations", "1")
+    assert "raise continuations" in said
     assert "branch" in refused("--steps", "5", "--rank-forks", "luck").replace(
         "rank_forks", "branch"
     )

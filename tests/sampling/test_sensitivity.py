@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from microtome.data.problems import Problem
+from microtome.errors import InputError, StrideError
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
 from microtome.studies.sampling import Sampling
@@ -161,6 +162,16 @@ def test_audits_pass_and_say_that_forcing_the_greedy_token_changes_nothing(recor
     assert all(audit["passed"] for audit in audits.values()), audits
     assert audits["forcing the greedy token: D / size"]["value"] < 1e-5
     assert audits["smallest logit top 1 − top 2"]["value"] >= 0
+
+
+@pytest.mark.medium
+def test_solutions_without_a_fork_are_one_sentence(tmp_path):
+    short = {"continuations": 0, "n_problems": 1, "finish_branches": False}
+    with pytest.raises(InputError, match="lower min_entropy"):
+        run(little(tmp_path, min_entropy=50.0, **short), terminal=Terminal())
+    long = little(tmp_path, sensitivity_stride=60, branch_tokens=80, **short)
+    with pytest.raises(StrideError, match=r"has 51 tokens, .* at most 51"):
+        run(long, terminal=Terminal())
 
 
 @pytest.mark.medium

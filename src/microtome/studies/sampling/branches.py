@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import microtome as mt
 from microtome.data.graders import Grade, Grader
 from microtome.data.problems import Problem
+from microtome.errors import StrideError
 from microtome.methods.branching import Baseline, Fork, branch_points, fork, greedy
 from microtome.studies.sampling.choosing import choosing_steps
 from microtome.studies.sampling.configuration import Configuration
@@ -180,6 +181,11 @@ def branched(
         model, prompt, layers=study.layers, stride=study.stride_of("sensitivity"),
         span=study.branch_tokens, limit=study.max_new_tokens, chat=study.chat,
     )  # fmt: skip
+    if len(base.ids) < base.stride:
+        raise StrideError(
+            f"The greedy solution of {problem.id} has {len(base.ids)} tokens, of which a stride of "
+            f"{base.stride} takes none; use a sensitivity_stride of at most {len(base.ids)}."
+        )
     points = branch_points(base, study.interval, study.fork_at, study.min_entropy)
     found = fork(
         base, points, finish=study.finish_branches, continuations=study.continuations,

@@ -162,6 +162,15 @@ class Configuration(Study, ABC):
             )
         return self
 
+    @model_validator(mode="after")
+    def _forks(self) -> "Configuration":
+        if self.rank_forks == "relative" and self.continuations < 2:
+            raise ConfigError(
+                f"rank_forks is relative and continuations is {self.continuations}: distances are "
+                f"relative to those of at least 2 samples; raise continuations."
+            )
+        return self
+
     def _lengths(self) -> None:
         for what in ("temperatures", "checkpoints"):
             if not getattr(self, what):

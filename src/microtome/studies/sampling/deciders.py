@@ -49,9 +49,7 @@ def components(parts: "pd.DataFrame", study: Configuration) -> Rows:
         for other, prefix in ((ELSEWHERE, "elsewhere_"), (RANDOM, "random_pair_")):
             there = every.get((other, name))
             sizes = {} if there is None else size_of(there, "contribution", study)
-            row |= {
-                f"{prefix}{what}": sizes.get(what) for what in ("size", "size_low", "size_high")
-            }
+            row |= {f"{prefix}{what}": sizes.get(what) for what in _SIZES}
         found.append(row)
     return sorted(found, key=lambda row: -row["size"])
 

@@ -70,13 +70,13 @@ def document(forks: "pd.DataFrame", tables: "Tables", study: Configuration) -> d
     provenance = study.provenance()
     layers = tables["fork_layers"]
     prompts = {row["problem"]: row for row in records(tables["fork_solutions"])}
-    apart = dict(iter(layers.groupby(["problem", "t"])))
+    apart = {} if layers.empty else dict(iter(layers.groupby(["problem", "t"])))
     header = Header(
         {
             "name": provenance["model"], "digest": provenance["digest"],
             "revision": provenance["revision"],
         },
-        [int(n) for n in dict.fromkeys(layers["layer"])],
+        [] if layers.empty else [int(n) for n in dict.fromkeys(layers["layer"])],
         study.rank_forks,
         {
             "interval": study.interval, "fork_at": study.fork_at, "M": study.branch_tokens,

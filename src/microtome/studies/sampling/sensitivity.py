@@ -9,6 +9,7 @@ original is ranked beside it. Writes `data/bifurcation_points.json`.
 from collections.abc import Sequence
 
 import microtome as mt
+from microtome.errors import InputError
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
 from microtome.studies.sampling.bifurcations import NAME
@@ -60,6 +61,11 @@ class Sensitivity(Step):
         return Product(tables, audits=found.audits(study))
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
+        if tables["fork_points"].empty:
+            raise InputError(
+                f"No step of any greedy solution has an entropy of {study.min_entropy:g} or more, "
+                f"so there is no fork; lower min_entropy."
+            )
         forks = ranked(tables["fork_points"], study)
         top = tops(tables["fork_points"], tables["fork_solutions"])
         return Conclusion(
