@@ -11,7 +11,7 @@ from microtome.dictionaries.sae import SAE
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.material import of_role, pairs_of
 
-LAYER = 2
+LAYER = 0
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,7 @@ def planted(world, small) -> Planted:
     for label in ("correct", "misconception"):
         prompts = [getattr(p, label).prompt for p in of_role(pairs_of(small), "select")]
         run = world.run(prompts, read=mt.resid_post[LAYER], logits="last")
-        ordinary = run.tokens.mask.clone()
-        ordinary[:, 0] = False
-        ends.append(run[mt.resid_post[LAYER]][ordinary])
+        ends.append(run.tokens.of_last(run[mt.resid_post[LAYER]]))
     means = torch.stack([e.mean(0) for e in ends])
     voice = torch.nn.functional.normalize(means[0] - means[1], dim=0)
     torch.manual_seed(5)

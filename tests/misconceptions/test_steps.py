@@ -65,7 +65,7 @@ def test_features_follow_the_documented_form(record, small):
 
 def test_the_report_of_differences_agrees_with_the_features(record):
     report = data(record, "diff_report.json")
-    assert set(report["diffs_by_layer"]) == {"2"}
+    assert set(report["diffs_by_layer"]) == {"0"}
     assert len(report["all_diffs"]) == 24 + 11
     tops = {(line["id"], f): a for line in jsonl(record, "features.jsonl")
             for f, a in zip(line["topk_feature_ids"], line["topk_feature_activations"],
@@ -80,7 +80,7 @@ def test_the_report_of_differences_agrees_with_the_features(record):
             if (f"{diff['pair_id']}a", f) in tops:
                 assert tops[f"{diff['pair_id']}a", f] == pytest.approx(one, abs=1e-5)
                 seen += 1
-    assert seen > 20
+    assert seen >= 5
 
 
 def test_nothing_survives_when_labels_are_exchanged(record):
@@ -128,10 +128,11 @@ def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):
 
 
 def test_two_runs_are_contrasted_prompt_by_prompt(record, small, tmp_path):
-    changes = {"output_dir": tmp_path, "positions": "max", "against": record.path}
+    changes = {"output_dir": tmp_path, "positions": "max", "against": record.path, "generated": 0}
     other = run(small.model_copy(update={**changes, "steps": ("contrast",)}), terminal=Terminal())
     report = data(other, "diff_report_against.json")
     assert report == contrast_runs(other.path, record.path, topk=small.topk)
+    assert report["prompts"] == 22, "the pairs of the file are in both"
     for diff in report["all_diffs"]:
         assert all(gap >= -1e-9 for gap in diff["diff_magnitudes"]), "the largest is never less"
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 STUDIES = {
     "dilemmas": "microtome.studies.dilemmas:Dilemmas",
+    "misconceptions": "microtome.studies.misconceptions:Misconceptions",
     "sampling": "microtome.studies.sampling:Sampling",
 }
 

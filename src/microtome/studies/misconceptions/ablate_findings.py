@@ -3,6 +3,7 @@
 from typing import Any
 
 from microtome.lab.study import Finding, Tables
+from microtome.statistics import proportion
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.marking import stand_in_of
 
@@ -17,18 +18,22 @@ def ablation_findings(made: Rows, tables: Tables, study: Configuration) -> list[
 
 
 def _overall(made: Rows) -> list[Finding]:
-    """Whether every ablation went where it was predicted to go."""
-    own = [row for row in made if row["predicted"]]
-    if len(own) < 2:
+    """Whether the ablations of features that survive correction went where they should."""
+    predicted = [row for row in made if row["predicted"]]
+    own = [row for row in predicted if row["n_claimed"]]
+    if not own:
         return []
-    beyond = sum(row["beyond_all"] for row in own)
+    beyond, n = sum(row["beyond_all"] for row in own), own[0]["n_random"]
+    share = proportion(beyond, len(own))
+    rest = len(predicted) - len(own)
     return [
         Finding(
-            f"In {beyond} of {len(own)} ablations (layer × side) the answer moves in the predicted "
-            f"direction by more than under every one of {own[0]['n_random']} random sets of the "
-            f"same mean activation.",
-            n=len(own), control="by chance one in "
-            f"{1 + own[0]['n_random']} of them", about="ablations beyond every random set",
+            f"In {beyond} of {len(own)} ablations (layer × side) with a feature that survives "
+            f"correction the answer moves in the predicted direction by more than under every one "
+            f"of {n} random sets of the same mean activation"
+            f"{f'; {rest} others have no such feature and only explore' if rest else ''}.",
+            share.value, share.low, share.high, unit="share", n=len(own),
+            control=f"{1 / (1 + n):.2g} by chance", about="ablations beyond every random set",
         )
     ]  # fmt: skip
 
@@ -40,8 +45,9 @@ def _one(row: dict[str, Any], study: Configuration) -> Finding:
     where = f"layer {row['layer']}"
     of = f", higher in {row['side']} members," if row["predicted"] else ""
     beyond = "more than" if row["beyond_all"] else "not more than"
+    survive = f" ({row['n_claimed']} of which survive correction)" if len(features) > 1 else ""
     return Finding(
-        f"Without {named} of {where}{of} log p(correct) − log p(misconception) changes by "
+        f"Without {named}{survive} of {where}{of} log p(correct) − log p(misconception) changes by "
         f"{row['mean_change']:+.3g} nats on average (it {said[row['predicted']]}), {beyond} under "
         f"every random set; it falls on {row['decreased']}, rises on {row['increased']} and stays "
         f"within {study.tolerance:g} on {row['unchanged']} prompts.",

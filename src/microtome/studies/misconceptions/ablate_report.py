@@ -27,9 +27,10 @@ SIGNS = {"correct": -1, "misconception": 1, "neither": 0}
 
 def summaries(tables: Tables, study: Configuration) -> Rows:
     """One row per layer and side."""
-    controls = tables["ablate_controls"]
+    controls, features = tables["ablate_controls"], tables["ablate_features"]
     return [
         _summary(place, own, _of(controls, place), study)
+        | {"n_claimed": int((_of(features, place)["p_max_t"] <= study.alpha).sum())}
         for place, own in _groups(tables["ablate_results"])
     ]
 
@@ -91,7 +92,8 @@ def _part(row: dict[str, Any], tables: Tables, study: Configuration) -> dict[str
         "mean_delta": row["mean_change"], "low": row["low"], "high": row["high"], "n": row["n"],
         **{name: row[name] for name in ("decreased", "increased", "unchanged")},
         "tolerance": study.tolerance, "predicted": row["predicted"],
-        "p_random": row["p_random"], "beyond_all_random": row["beyond_all"],
+        "features_surviving_correction": row["n_claimed"], "p_random": row["p_random"],
+        "beyond_all_random": row["beyond_all"],
     }  # fmt: skip
     return {
         "layer": row["layer"],

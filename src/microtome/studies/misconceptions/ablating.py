@@ -20,7 +20,6 @@ from microtome.files import digest
 from microtome.model.edit import Edit
 from microtome.statistics import Floats
 from microtome.studies.misconceptions.codes import Codes
-from microtome.studies.misconceptions.pairs import Prompt
 from microtome.studies.misconceptions.scoring import Row, score
 
 if TYPE_CHECKING:
@@ -59,15 +58,13 @@ class Ablation:
 
 def scored_without(
     model: "mt.Model",
-    prompts: Sequence[Prompt],
+    rows: Sequence[Row],
     ablation: Ablation,
     features: Sequence[int],
     max_rows: int,
 ) -> Floats:
     """log p of both answers "prompt answer" with these features ablated."""
-    found = score(
-        model, prompts, max_rows, lambda last, batch: ablation.edits(features, last, batch)
-    )
+    found = score(model, rows, max_rows, lambda last, batch: ablation.edits(features, last, batch))
     return np.asarray(found.numpy())
 
 

@@ -108,7 +108,7 @@ def _dictionary(warm: Warm, layer: int, found: Read) -> dict[str, Any]:
         "layer": layer, "source": origin.source, "architecture": own.architecture,
         "format": origin.format, "sha256": origin.sha256, "stand_in": origin.stand_in,
         "stated_l0": _number(origin.facts.get("average_l0")), "d_dict": own.d_dict,
-        "l0": len(found.codes.indices) / len(found.codes), "fvu": found.fvu,
+        "l0": found.l0, "fvu": found.fvu,
         "tokens": len(found.codes),
     }  # fmt: skip
 

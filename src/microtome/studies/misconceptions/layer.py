@@ -15,9 +15,9 @@ from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast
 from microtome.studies.misconceptions.injection import inject
 from microtome.studies.misconceptions.matching import matched_sets
-from microtome.studies.misconceptions.pairs import Pair
+from microtome.studies.misconceptions.pairs import Pair, Prompt
 from microtome.studies.misconceptions.reading import Reading, read_codes, readings
-from microtome.studies.misconceptions.scoring import score
+from microtome.studies.misconceptions.scoring import Row, rows_of, score
 from microtome.studies.misconceptions.targets import Target, chosen_targets, selected
 from microtome.studies.misconceptions.warm import Warm
 
@@ -46,10 +46,14 @@ class Layer:
         """The codes of the tokens at which these prompts are ablated."""
         return self.codes.at(_tokens(self.read, ids, self.study.ablated_positions))
 
-    def baseline(self, target: Target) -> Floats:
-        """log p of both answers "prompt answer" as the model gives them."""
-        found = score(self.warm.model, target.prompts, self.study.max_rows)
-        return np.asarray(found.numpy())
+    def rows(self, prompts: Sequence[Prompt]) -> list[Row]:
+        """What is run to score both answers of these prompts."""
+        return rows_of(self.warm.model, prompts)
+
+    def without(self, features: Sequence[int], rows: Sequence[Row]) -> Floats:
+        """log p of both answers "prompt answer" with these features ablated."""
+        most = self.study.max_rows
+        return scored_without(self.warm.model, rows, self.ablation, features, most)
 
 
 def prepare(layer: int, pairs: Sequence[Pair], warm: Warm, study: Configuration) -> Layer:
@@ -72,8 +76,9 @@ def layer_product(layer: Layer) -> Product:
     features: Rows = []
     prompts = [one.prompt for one in layer.read]
     for target in chosen_targets(layer.number, layer.found, prompts, layer.study):
-        baseline = layer.baseline(target)
-        results += _results(layer, target, baseline)
+        rows = layer.rows(target.prompts)
+        baseline = np.asarray(score(layer.warm.model, rows, layer.study.max_rows).numpy())
+        results += _results(layer, target, rows, baseline)
         controls += _controls(layer, target, difference(baseline)[list(target.headline)])
         features += _features(layer, target)
     made = {
@@ -84,10 +89,8 @@ def layer_product(layer: Layer) -> Product:
     return Product({name: rows for name, rows in made.items() if rows}, audits=_silent(layer))
 
 
-def _results(layer: Layer, target: Target, baseline: Floats) -> Rows:
-    ablated = scored_without(
-        layer.warm.model, target.prompts, layer.ablation, target.features, layer.study.max_rows
-    )
+def _results(layer: Layer, target: Target, scored: Sequence[Row], baseline: Floats) -> Rows:
+    ablated = layer.without(target.features, scored)
     change = difference(ablated) - difference(baseline)
     return [
         {**_place(target), "id": p.id, "pair_id": p.pair_id, "label": p.label, "role": p.role,
@@ -102,12 +105,10 @@ def _controls(layer: Layer, target: Target, baseline: Floats) -> Rows:
     """Random sets on the prompts of the headline."""
     means = layer.ablated_tokens({p.id for p in target.compared}).means(layer.d_dict)
     sets = matched_sets(target.features, means, layer.study.controls, layer.study.seed)
+    scored = layer.rows(target.compared)
     rows: Rows = []
     for number, features in enumerate(sets, start=1):
-        ablated = scored_without(
-            layer.warm.model, target.compared, layer.ablation, features, layer.study.max_rows
-        )
-        change = difference(ablated) - baseline
+        change = difference(layer.without(features, scored)) - baseline
         rows.append(
             {**_place(target), "control": number, "control_features": _told(features),
              "mean_change": float(change.mean()), "sign": target.sign,
@@ -144,11 +145,10 @@ def _silent(layer: Layer) -> list[Audit]:
     if fires.all():
         return []
     feature = int(np.flatnonzero(~fires)[0])
-    prompts = [one.prompt for one in layer.read[:_AUDITED]]
-    at_end = replace(layer.ablation, mode="zero", positions="last")
-    rows = layer.study.max_rows
-    without = scored_without(layer.warm.model, prompts, at_end, (feature,), rows)
-    plain = score(layer.warm.model, prompts, rows).numpy()
+    rows = layer.rows([one.prompt for one in layer.read[:_AUDITED]])
+    at_end = replace(layer, ablation=replace(layer.ablation, mode="zero", positions="last"))
+    without = at_end.without((feature,), rows)
+    plain = score(layer.warm.model, rows, layer.study.max_rows).numpy()
     worst = float(np.abs(without - plain).max())
     return [Audit("change of log p without a feature that never fires", worst, 0.0)]
 

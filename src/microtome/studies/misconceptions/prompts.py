@@ -17,7 +17,7 @@ from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
 from microtome.studies.misconceptions.figures.prompts import prompt_figures
 from microtome.studies.misconceptions.pairs import Prompt, of_rows
-from microtome.studies.misconceptions.scoring import greedy, score
+from microtome.studies.misconceptions.scoring import greedy, rows_of, score
 from microtome.studies.misconceptions.units import pair_units
 from microtome.studies.misconceptions.warm import Warm
 
@@ -42,7 +42,7 @@ class Prompts(Step):
     def compute(self, unit: Unit, warm: Warm, study: Configuration) -> Product:
         listed: Any = unit.inputs["prompts"]
         prompts = [p for pair in of_rows(listed) for p in pair.members]
-        scores = score(warm.model, prompts, study.max_rows).numpy()
+        scores = score(warm.model, rows_of(warm.model, prompts), study.max_rows).numpy()
         told = greedy(
             warm.model, [p.prompt for p in prompts], study.max_new_tokens, study.topk_logits,
             study.max_rows,

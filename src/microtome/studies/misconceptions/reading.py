@@ -109,10 +109,14 @@ def site_of(dictionary: "Dictionary") -> "mt.Site":
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """Codes of all tokens of some prompts at one layer, and how well they explain these."""
+    """Codes of all tokens of some prompts at one layer, and how well they explain these.
+
+    `l0` (features per token) and `fvu` leave BOS out.
+    """
 
     codes: Codes
     d_dict: int
+    l0: float
     fvu: float | None
 
     def pooled(self, read: Sequence[Reading]) -> Floats:
@@ -148,17 +152,24 @@ def read_codes(
     parts: dict[int, list[Codes]] = {layer: [] for layer in dictionaries}
     states: dict[int, list[Tensor]] = {layer: [] for layer in dictionaries}
     left: dict[int, list[Tensor]] = {layer: [] for layer in dictionaries}
+    firing: dict[int, list[Tensor]] = {layer: [] for layer in dictionaries}
     with torch.no_grad():
         for batch in encoded(model, read, dictionaries, max_rows):
             dictionary = dictionaries[batch.layer].to(batch.states.device)
             parts[batch.layer].append(Codes.of(batch.features.cpu().numpy()))
+            firing[batch.layer].append((batch.features[batch.ordinary] > 0).sum(-1).double())
             if dictionary.site_in == dictionary.site_out:
                 rest = batch.states - dictionary.decode(batch.features, batch.states)
                 states[batch.layer].append(batch.states[batch.ordinary].double())
                 left[batch.layer].append(rest[batch.ordinary].double())
     return {
-        layer: Read(Codes.joined(parts[layer]), own.d_dict, _fvu(states[layer], left[layer]))
-        for layer, own in dictionaries.items()
+        n: Read(
+            Codes.joined(parts[n]),
+            own.d_dict,
+            float(torch.cat(firing[n]).mean()),
+            _fvu(states[n], left[n]),
+        )
+        for n, own in dictionaries.items()
     }
 
 

@@ -44,13 +44,13 @@ class Row:
 
 def score(
     model: "mt.Model",
-    prompts: Sequence[Prompt],
+    rows: Sequence[Row],
     max_rows: int,
     write: Write | None = None,
 ) -> Float[Tensor, "prompt answer"]:
     """log p of the correct and of the misconception's answer, under the edits of `write`."""
-    found = torch.zeros(len(prompts), 2, dtype=torch.float64)
-    for batch in batches(rows_of(model, prompts), max_rows):
+    found = torch.zeros(1 + max(row.prompt for row in rows), 2, dtype=torch.float64)
+    for batch in batches(rows, max_rows):
         last = (-1 - batch[0].tail,)
         edits = () if write is None else write(last, batch)
         run = model.run([r.ids for r in batch], read=mt.resid_post[-1], write=edits, logits="last")

@@ -38,10 +38,10 @@ def _of_feature(row: "dict[Any, Any]", tokens: "pd.DataFrame", arrays: Arrays) -
     heldout = own[own["role"] == "test"]
     # BOS, whose state is like no other's, is not where a feature is looked for.
     largest = heldout[heldout["position"] > 0].groupby("id", sort=False)["value"].max()
-    names = largest.sort_values(ascending=False, kind="stable").index[:_PROMPTS]
+    names = list(largest.sort_values(ascending=False, kind="stable").index[:_PROMPTS])
     other = "misconception" if row["side"] == "correct" else "correct"
     control = [n for n in largest.index if heldout.loc[heldout["id"] == n, "label"].iat[0] == other]
-    names = [*names, *[n for n in control if n not in names][:1]]
+    names += [name for name in control if name not in names][:1]
     return Passages(
         f"passages_layer_{layer}_feature_{feature}",
         f"Where feature {feature} of layer {layer} fires (higher in {row['side']} members)",
