@@ -28,7 +28,8 @@ body { margin: 0 auto; max-width: 70rem; padding: 1rem; color: var(--ink); backg
   font: 16px/1.55 system-ui, "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; padding: 0; }
 a { color: inherit; } section { border-top: 1px solid var(--soft); margin-top: 2rem; }
-td, th { padding: .1rem .8rem .1rem 0; text-align: left; }"""
+td, th { padding: .1rem .8rem .1rem 0; text-align: left; vertical-align: top; }
+th { white-space: nowrap; }"""
 _SEEN = {"\n": "↵", "\r": "", "\t": "⇥", "\x00": "�"}
 _STRONGEST = 0.6
 
