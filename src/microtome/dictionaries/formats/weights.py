@@ -4,6 +4,7 @@ A safetensors file and an uncompressed .npz are mapped: pages are read when they
 file goes through PyTorch's weights-only unpickler, which knows tensors and refuses everything else.
 """
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,7 +126,9 @@ def read_torch(path: Path) -> Weights:
     """The state dict of a .pt file; one that holds anything but tensors is refused unexecuted."""
     try:
         mapped = zipfile.is_zipfile(path)
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles that are refused in a moment
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # the unpickler's own class lives in a module we never import
         raise DictionaryError(
             f"{path} is not a plain file of tensors (it is damaged, or a pickle that could run "
