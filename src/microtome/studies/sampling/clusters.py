@@ -26,7 +26,7 @@ from microtome.studies.sampling.drawing import drawn, layers_of, pooled_rows, po
 from microtome.studies.sampling.figures.clusters import cluster_figures
 from microtome.studies.sampling.grouping import Grouped, grouped
 from microtome.studies.sampling.judging import judge_of, told
-from microtome.studies.sampling.methods_found import cluster_findings, pass_table
+from microtome.studies.sampling.methods_found import cluster_findings, examples, pass_table
 from microtome.studies.sampling.problem_set import (
     grader_of,
     knows_methods,
@@ -95,7 +95,8 @@ class Clusters(Step):
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         passed = pass_table(tables["clusterings"], study)
         return Conclusion(
-            findings=cluster_findings(tables, passed, study), tables={"pass_at_k": passed}
+            findings=cluster_findings(tables, passed, study),
+            tables={"pass_at_k": passed, "representatives": examples(tables)},
         )
 
     def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
