@@ -5,13 +5,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import microtome as mt
+from microtome.cli.dictionary import app
 from microtome.dictionaries.corpus import corpus
+from microtome.dictionaries.load import load_dictionary, save_dictionary
 from microtome.dictionaries.network import network
 from microtome.dictionaries.reconstruct import reconstruct
-from microtome.dictionaries.scores import score
+from microtome.dictionaries.scores import causal_metric, score
 from microtome.errors import DictionaryError, InputError
+from microtome.files import read_json
 from microtome.model.site import attn_z, mlp_normed, mlp_out, resid_post
 from tests.dictionaries.planted import random_sae, random_transcoder
 from tests.dictionaries.test_scores import identity
@@ -110,6 +114,21 @@ def test_every_kind_of_site_is_scored_and_replaced(model, texts):
     after = model.run(texts[0], read=mlp_out[2], write=reconstruct(coder))
     torch.testing.assert_close(after[mlp_out[2]][:, 1:], due)
     assert score(coder, model, texts[:4]).fvu.value > 0.5
+
+
+def test_the_command_prints_and_writes_what_the_functions_give(model, tmp_path):
+    save_dictionary(identity(model.parts.d_model, size=0.7), tmp_path / "d")
+    told = ["score", str(tmp_path / "d"), "--model", "specimen:world", "--texts"]
+    told += ["specimen:facts", "--max-tokens", "300", "--out", str(tmp_path / "s.json")]
+    done = CliRunner().invoke(app, told)
+    assert done.exit_code == 0, done.output
+    found = read_json(tmp_path / "s.json")
+    loaded, read = load_dictionary(tmp_path / "d"), corpus("specimen:facts")
+    due = score(loaded, model, read, metric=causal_metric(model), max_tokens=300).table()
+    written = {row["score"]: row["value"] for row in found["activations"]["scores"]}
+    assert written == pytest.approx(dict(zip(due["score"], due["value"], strict=True)))
+    assert [a["passed"] for a in found["network"]["audits"]] == [True, True, True]
+    assert "CE recovered" in done.output
 
 
 def test_refusals(model, texts):

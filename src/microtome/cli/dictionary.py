@@ -67,6 +67,22 @@ def convert(
 
 
 @app.command()
+def score(
+    name: Name,
+    model: ModelName,
+    texts: Texts,
+    max_tokens: Annotated[int | None, typer.Option(min=2, help="Tokens to read.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the numbers.")] = None,
+    site: Sites = None,
+    device: Device = "auto",
+) -> None:
+    """Score a dictionary: FVU, L0, dead share, and CE recovered and KL in the network."""
+    from microtome.cli import scoring
+
+    scoring.run(name, site or [], model, texts, max_tokens, device, out)
+
+
+@app.command()
 def features(
     name: Name,
     model: ModelName,

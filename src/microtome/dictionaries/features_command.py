@@ -30,7 +30,7 @@ def run(
     """Load, pass over the texts once, write one HTML file; returns its path."""
     chosen = numbers(features)
     loaded = load(model, device=device)
-    found = load_dictionary(path, _site(sites), model=loaded)
+    found = load_dictionary(path, site_of(sites), model=loaded)
     read = track(
         corpus(texts),
         "texts",
@@ -50,7 +50,8 @@ def numbers(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _site(sites: Sequence[str]) -> str | tuple[str, str] | None:
+def site_of(sites: Sequence[str]) -> str | tuple[str, str] | None:
+    """What `load_dictionary` takes as a site, from the --site options given."""
     if len(sites) > 2:
         raise ConfigError("--site is given at most twice: what it reads, and what it writes.")
     return (sites[0], sites[1]) if len(sites) == 2 else sites[0] if sites else None

@@ -21,7 +21,7 @@ from microtome.dictionaries.features_contexts import spell
 from microtome.model.model import Model
 from microtome.model.site import Site
 
-_RESIDUAL = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
+RESIDUAL = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
 _RANDOM = 20
 
 
@@ -61,7 +61,7 @@ def words(
     """The `count` tokens that each feature promotes and suppresses most."""
     site = dictionary.site_out
     assert site is not None
-    if site.kind not in (*_RESIDUAL, "attn_z"):
+    if site.kind not in (*RESIDUAL, "attn_z"):
         return [Words(how=f"{site} does not add to the residual stream") for _ in features]
     atoms = dictionary.atoms[list(features)].float().to(model.device)
     weights, z = _logits(model, site, torch.cat([atoms, _random(dictionary, seed).to(atoms)]))

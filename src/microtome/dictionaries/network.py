@@ -150,8 +150,12 @@ def _network(sums: dict[str, np.ndarray], n_cut: int, resamples: int, seed: int)
         n_texts=len(tokens),
         n_cut=n_cut,
         audit=(
-            Audit("zero ablation costs nats", _end(zero_costs), 0.0, ">=", "else no baseline"),
-            Audit("mean ablation costs nats", _end(mean_costs), 0.0, ">=", "else no baseline"),
+            Audit(
+                "zero ablation costs nats", _end(zero_costs), 0.0, ">=", "else no share to recover"
+            ),
+            Audit(
+                "mean ablation costs nats", _end(mean_costs), 0.0, ">=", "else no share to recover"
+            ),
             Audit(
                 "CE, own against shuffled codes", own_ce.value, shuffled_ce.value, note="control"
             ),
