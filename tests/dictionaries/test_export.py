@@ -17,12 +17,13 @@ from microtome.model.site import head_z, mlp_act, mlp_normed, mlp_out, q, resid_
 from tests.dictionaries.files import X, close
 from tests.dictionaries.planted import random_sae, random_transcoder
 
+SEEDED = torch.Generator().manual_seed(5)
 ACTIVATIONS = [
     ReLU(),
     TopK(3),
-    JumpReLU(torch.rand(32)),
+    JumpReLU(torch.rand(32, generator=SEEDED)),
     JumpReLU(torch.tensor(0.3)),
-    Gated(torch.randn(32), 0.3 * torch.randn(32)),
+    Gated(torch.randn(32, generator=SEEDED), 0.3 * torch.randn(32, generator=SEEDED)),
 ]
 
 
@@ -40,7 +41,7 @@ def alike(found: SAE, expected: SAE) -> None:
 @pytest.mark.parametrize("offset", ["none", "b_dec", "own"])
 def test_saelens(tmp_path: Path, activation: Nonlinearity, norm: str, offset: str) -> None:
     sae = random_sae(16, activation=activation, norm=InputNorm(norm))
-    b_in = {"none": None, "b_dec": sae.b_dec, "own": torch.randn(16)}[offset]
+    b_in = {"none": None, "b_dec": sae.b_dec, "own": 0.3 * torch.randn(16)}[offset]
     sae = replace(sae, b_in=b_in, origin=Origin(model="gpt2", stand_in="random"))
     found = load_dictionary(export(sae, tmp_path, "saelens"))
     alike(found, sae)
@@ -49,10 +50,10 @@ def test_saelens(tmp_path: Path, activation: Nonlinearity, norm: str, offset: st
 
 
 @pytest.mark.parametrize("format", ["saelens", "circuit-tracer", "ours"])
-@pytest.mark.parametrize("activation", [ReLU(), TopK(3), JumpReLU(torch.rand(32))])
+@pytest.mark.parametrize("activation", ACTIVATIONS[:3])
 @pytest.mark.parametrize("skip", [False, True])
 def test_transcoders(tmp_path, format, activation, skip) -> None:
-    coder = replace(random_transcoder(16), activation=activation, b_in=torch.randn(16))
+    coder = replace(random_transcoder(16), activation=activation, b_in=0.3 * torch.randn(16))
     coder = coder if skip else replace(coder, w_skip=None)
     if format == "saelens" and isinstance(activation, TopK):
         with pytest.raises(DictionaryError, match="has ReLU and JumpReLU transcoders"):

@@ -19,12 +19,13 @@ from microtome.model.site import mlp_out, resid_post
 from tests.dictionaries.files import gemma_scope
 from tests.dictionaries.planted import random_sae, random_transcoder
 
+SEEDED = torch.Generator().manual_seed(5)
 ACTIVATIONS = [
     ReLU(),
     TopK(3),
-    JumpReLU(torch.rand(32)),
+    JumpReLU(torch.rand(32, generator=SEEDED)),
     JumpReLU(torch.tensor(0.4)),
-    Gated(torch.randn(32), torch.randn(32)),
+    Gated(torch.randn(32, generator=SEEDED), torch.randn(32, generator=SEEDED)),
 ]
 
 
