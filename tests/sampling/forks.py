@@ -1,5 +1,7 @@
 """Both steps of forks on three problems of the specimen, done once for all tests of them."""
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -25,4 +27,5 @@ def little(folder: Path, **fields: Any) -> Sampling:
 def specimen_run() -> Record:
     """What they found, the original's formula included."""
     folder = Path(tempfile.mkdtemp(prefix="microtome-forks-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return run(little(folder, formula="seed"), terminal=Terminal())
