@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from microtome.errors import InputError, NumericsError
-from microtome.methods import clusters
+from microtome.methods import clusters, clusters_shown
 from microtome.methods.clusters_null import cluster_index, cluster_index_p, within_between
 
 
@@ -34,16 +34,16 @@ def test_planted_clusters_are_found_by_number_and_membership(k):
     x, known = planted(np.random.default_rng(k), k, n=30 * k, apart=8.0)
     found = clusters.choose_clusters(x)
     assert found.k == k
-    assert clusters.agreement(found.labels, known) == 1.0
-    assert clusters.stability(x, found, draws=10) > 0.95
-    assert clusters.silhouette(x, found) > 0.5
+    assert clusters_shown.agreement(found.labels, known) == 1.0
+    assert clusters_shown.stability(x, found, draws=10) > 0.95
+    assert clusters_shown.silhouette(x, found) > 0.5
 
 
 def test_shuffled_labels_do_not_agree():
     rng = np.random.default_rng(0)
     x, known = planted(rng, 3, n=90, apart=8.0)
     labels = clusters.choose_clusters(x).labels
-    shuffled = [clusters.agreement(labels, rng.permutation(known)) for _ in range(50)]
+    shuffled = [clusters_shown.agreement(labels, rng.permutation(known)) for _ in range(50)]
     assert abs(np.mean(shuffled)) < 0.02
 
 
@@ -62,7 +62,7 @@ def test_a_few_outliers_do_not_hide_two_groups():
     x[:3] += 30
     found = clusters.choose_clusters(x)
     assert found.k == 2
-    assert clusters.agreement(found.labels[3:], known[3:]) > 0.9
+    assert clusters_shown.agreement(found.labels[3:], known[3:]) > 0.9
 
 
 def test_labels_are_ordered_by_size_and_k_means_obeys():
@@ -79,17 +79,17 @@ def test_labels_are_ordered_by_size_and_k_means_obeys():
 def test_representatives_begin_with_the_medoid():
     x = np.array([[0.0], [1.0], [2.0], [10.0], [11.0], [13.0]])
     found = clusters.Clustering(np.array([0, 0, 0, 1, 1, 1]))
-    chosen = clusters.representatives(x, found, 2)
+    chosen = clusters_shown.representatives(x, found, 2)
     assert [one[0] for one in chosen] == [1, 4]
     assert all(len(one) == 2 and found.labels[one[0]] == found.labels[one[1]] for one in chosen)
 
 
 def test_the_plane_holds_the_leading_variance():
     x = np.random.default_rng(8).standard_normal((50, 5)) * [9, 4, 1, 1, 1]
-    flat = clusters.plane(x)
+    flat = clusters_shown.plane(x)
     spectrum = np.sort(np.linalg.eigvalsh(np.cov(x.T)))[::-1]
     np.testing.assert_allclose(flat.var(0, ddof=1), spectrum[:2])
-    assert clusters.plane(x[:, :1]).shape == (50, 2)
+    assert clusters_shown.plane(x[:, :1]).shape == (50, 2)
 
 
 def test_cluster_index_is_k_means_inertia():

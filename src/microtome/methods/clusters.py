@@ -9,7 +9,7 @@ K grows from 1: a group is parted by K-means in two, or in three, when all of th
 Liu, Hayes, Nobel & Marron 2008, doi 10.1198/016214508000000454.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -59,7 +59,7 @@ class Clustering:
 
 def kmeans(x: ArrayLike, k: int, *, seed: int = 42, force: bool = False) -> Clustering:
     """K-means of points "n d" into `k`, as many as asked for; InputError below 5 k points."""
-    points = _points(x)
+    points = points_of(x)
     if len(points) < FEWEST * k and not force:
         raise InputError(
             f"{len(points)} solutions are too few for {k} clusters (at least {FEWEST * k}); sample "
@@ -84,7 +84,7 @@ def choose_clusters(
     `resolution` is a squared distance; `alpha` the level of each split's test over `draws`
     Gaussian samples. Fewer than 2 `min_size` points are one cluster.
     """
-    points = _points(x)
+    points = points_of(x)
     rule = _Rule(resolution, min_size, alpha, draws, seed)
     queue, leaves = [np.arange(len(points))], list[Labels]()
     tried, aside = list[Split](), np.zeros(len(points), dtype=bool)
@@ -178,72 +178,8 @@ def _ordered(labels: Labels) -> Labels:
     return np.array([rank[int(label)] for label in labels], dtype=np.intp)
 
 
-def stability(
-    x: ArrayLike, clustering: Clustering, *, draws: int = 50, seed: int = 42
-) -> float | None:
-    """Mean ARI of the labels with those by K-means of bootstrap samples; None for one cluster.
-
-    A high value does not show that the clusters are real: halves of one Gaussian are stable too.
-    """
-    if clustering.k == 1:
-        return None
-    from sklearn.cluster import KMeans
-
-    points, rng, found = _points(x), np.random.default_rng(seed), []
-    for _ in range(draws):
-        drawn = points[rng.integers(len(points), size=len(points))]
-        k = min(clustering.k, len(np.unique(drawn, axis=0)))
-        model = KMeans(k, n_init=3, random_state=seed).fit(drawn)
-        found.append(agreement(clustering.labels, model.predict(points)))
-    return float(np.mean(found))
-
-
-def agreement(labels: Sequence[int] | Labels, known: Sequence[object] | Labels) -> float:
-    """Adjusted Rand index: 1 for the same groups, 0 expected by chance."""
-    from sklearn.metrics import adjusted_rand_score
-
-    names = {name: i for i, name in enumerate(dict.fromkeys(known))}
-    return float(adjusted_rand_score(list(labels), [names[name] for name in known]))
-
-
-def silhouette(x: ArrayLike, clustering: Clustering) -> float | None:
-    """Mean silhouette; None for one cluster, where it is not defined."""
-    if clustering.k == 1:
-        return None
-    from sklearn.metrics import silhouette_score
-
-    return float(silhouette_score(_points(x), clustering.labels))
-
-
-def representatives(
-    x: ArrayLike, clustering: Clustering, count: int = 1, *, seed: int = 42
-) -> list[tuple[int, ...]]:
-    """Per cluster its medoid, then `count` − 1 further members drawn at random."""
-    points, rng = _points(x), np.random.default_rng(seed)
-    chosen = []
-    for cluster in range(clustering.k):
-        members = np.flatnonzero(clustering.labels == cluster)
-        own = points[members]
-        apart = np.linalg.norm(own[:, None] - own, axis=-1).sum(1)
-        medoid = int(members[apart.argmin()])
-        others = rng.permutation(members[members != medoid])[: count - 1]
-        chosen.append((medoid, *map(int, others)))
-    return chosen
-
-
-def plane(x: ArrayLike) -> Floats:
-    """The two leading principal components "n 2" of points, each pointing to its largest entry."""
-    points = _points(x)
-    centred = points - points.mean(0)
-    u, s, _ = np.linalg.svd(centred, full_matrices=False)
-    scores = np.zeros((len(points), 2))
-    kept = min(2, len(s))
-    scores[:, :kept] = u[:, :kept] * s[:kept]
-    largest = np.take_along_axis(scores, np.abs(scores).argmax(0)[None], 0)
-    return scores * np.where(largest < 0, -1.0, 1.0)
-
-
-def _points(x: ArrayLike) -> Floats:
+def points_of(x: ArrayLike) -> Floats:
+    """Points "n d" in float64; InputError for another shape, NumericsError for a NaN."""
     points = np.asarray(x, dtype=float)
     if points.ndim != 2 or len(points) == 0:
         raise InputError(f"Points to cluster are [n, d], got the shape {points.shape}.")

@@ -17,7 +17,8 @@ from microtome.data.graders import Grade, grade_all, require_read
 from microtome.data.problems import Problem
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
-from microtome.methods.clusters import FEWEST, representatives
+from microtome.methods.clusters import FEWEST
+from microtome.methods.clusters_shown import representatives
 from microtome.methods.latents import pooling_error
 from microtome.model.sampling import Samples
 from microtome.studies.sampling.configuration import Configuration

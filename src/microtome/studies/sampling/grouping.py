@@ -5,16 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from microtome.methods.clusters import (
-    FEWEST,
-    Clustering,
-    agreement,
-    choose_clusters,
-    kmeans,
-    plane,
-    silhouette,
-    stability,
-)
+from microtome.methods.clusters import FEWEST, Clustering, choose_clusters, kmeans
+from microtome.methods.clusters_shown import agreement, plane, silhouette, stability
 from microtome.studies.sampling.configuration import Configuration
 
 _SHUFFLES = 50

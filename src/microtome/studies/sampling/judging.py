@@ -26,13 +26,18 @@ class Told:
 
 
 def judge_identity(study: Configuration) -> str:
-    """The judge by name; JudgeError where it cannot be asked, as without a key."""
+    """The judge by name."""
     if not study.judge_enabled:
         return "none"
     if study.judge == "endpoint":
-        endpoint_of(study)
         return f"{study.judge_model} at {study.judge_url}"
     return study.judge_model if study.judge == "local" else "rule: equations"
+
+
+def demand_judge(study: Configuration) -> None:
+    """JudgeError where the judge's server cannot be asked, as without a key."""
+    if study.judge_enabled and study.judge == "endpoint":
+        endpoint_of(study)
 
 
 def endpoint_of(study: Configuration) -> Endpoint:

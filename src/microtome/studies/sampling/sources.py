@@ -10,7 +10,7 @@ from microtome.data.problems import Problem
 from microtome.errors import PromptError, SiteError
 from microtome.files import digest
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.judging import judge_identity
+from microtome.studies.sampling.judging import demand_judge, judge_identity
 from microtome.studies.sampling.problem_set import problems_of
 
 
@@ -21,8 +21,11 @@ def sources_of(study: Configuration) -> dict[str, Any]:
     problems = problems_of(study)
     source = model_source(study.model, weights=False)
     demand_layers(study)
-    if {"manifold", "drift"} & {step.name for step in study.chosen()}:
+    chosen = {step.name for step in study.chosen()}
+    if {"manifold", "drift"} & chosen:
         demand_oracles(study, problems)
+    if "clusters" in chosen:
+        demand_judge(study)
     return {
         "model": source.name,
         "revision": source.revision,
