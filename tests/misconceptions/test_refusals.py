@@ -1,7 +1,6 @@
 """Bad input through the command line: one sentence on stderr, exit code 2, nothing computed."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import torch
@@ -126,18 +125,3 @@ def test_a_dictionary_that_is_not_finite_is_refused(refused, tmp_path):
     save_file(tensors, weights)
     said = refused(*flags)
     assert "finite" in said or "sha256" in said
-
-
-def test_one_layout_of_folders_is_understood(tmp_path):
-    from microtome.studies.misconceptions import Misconceptions
-    from microtome.studies.misconceptions.shelf import located
-
-    own = random_dictionary(128, resid_post[1])
-    for level in (40, 90, 300):
-        folder = tmp_path / f"layer_1/width_16k/average_l0_{level}"
-        save_dictionary(replace(own), folder)
-    save_dictionary(own, tmp_path / "layer_1/width_65k/average_l0_100")
-    study = Misconceptions(model="specimen:world", dictionaries=str(tmp_path), layers=(1,))
-    assert "width_16k/average_l0_90" in located(study)[1]
-    wide = study.model_copy(update={"width": "65k", "average_l0": 500.0})
-    assert "width_65k/average_l0_100" in located(wide)[1]

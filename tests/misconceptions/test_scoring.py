@@ -141,3 +141,21 @@ def test_the_planted_voice_is_found_and_taking_it_out_moves_the_answer(world, sm
         "change of log p without a feature that never fires"
     }
     assert all(audit.passed for audit in product.audits)
+
+
+def test_a_feature_of_the_users_is_ablated_on_every_prompt(world, small, planted):
+    from microtome.studies.misconceptions.layer import layer_product, prepare
+    from microtome.studies.misconceptions.warm import Warm
+
+    pairs = of_role(pairs_of(small), "select")[:8]
+    study = small.model_copy(update={"layer": LAYER, "feature": planted.misconception})
+    product = layer_product(prepare(LAYER, pairs, Warm(world, {LAYER: planted.sae}), study))
+    results = product.tables["ablate_results"]
+    assert [r["id"] for r in results] == [p.id for pair in pairs for p in pair.members]
+    assert {(r["side"], r["features"], r["headline"]) for r in results} == {
+        ("misconception", str(planted.misconception), True)
+    }
+    mistaken = [r["change"] for r in results if r["label"] == "misconception"]
+    assert np.mean(mistaken) > 1
+    (row,) = product.tables["ablate_features"]
+    assert row["injected_low"] <= row["injected"] <= row["injected_high"]

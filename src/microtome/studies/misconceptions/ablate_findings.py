@@ -18,7 +18,7 @@ def ablation_findings(made: Rows, tables: Tables, study: Configuration) -> list[
 
 
 def _overall(made: Rows) -> list[Finding]:
-    """Whether the ablations of features that survive correction went where they should."""
+    """Whether the ablations with claimed features went where they should."""
     predicted = [row for row in made if row["predicted"]]
     own = [row for row in predicted if row["n_claimed"]]
     if not own:
@@ -28,8 +28,8 @@ def _overall(made: Rows) -> list[Finding]:
     rest = len(predicted) - len(own)
     return [
         Finding(
-            f"In {beyond} of {len(own)} ablations (layer × side) with a feature that survives "
-            f"correction the answer moves in the predicted direction by more than under every one "
+            f"In {beyond} of {len(own)} ablations (layer × side) with a feature claimed in its "
+            f"layer the answer moves in the predicted direction by more than under every one "
             f"of {n} random sets of the same mean activation"
             f"{f'; {rest} others have no such feature and only explore' if rest else ''}.",
             share.value, share.low, share.high, unit="share", n=len(own),
@@ -45,9 +45,9 @@ def _one(row: dict[str, Any], study: Configuration) -> Finding:
     where = f"layer {row['layer']}"
     of = f", higher in {row['side']} members," if row["predicted"] else ""
     beyond = "more than" if row["beyond_all"] else "not more than"
-    survive = f" ({row['n_claimed']} of which survive correction)" if len(features) > 1 else ""
+    claimed = f" ({row['n_claimed']} of them claimed)" if len(features) > 1 else ""
     return Finding(
-        f"Without {named}{survive} of {where}{of} log p(correct) − log p(misconception) changes by "
+        f"Without {named}{claimed} of {where}{of} log p(correct) − log p(misconception) changes by "
         f"{row['mean_change']:+.3g} nats on average (it {said[row['predicted']]}), {beyond} under "
         f"every random set; it falls on {row['decreased']}, rises on {row['increased']} and stays "
         f"within {study.tolerance:g} on {row['unchanged']} prompts.",
@@ -63,9 +63,9 @@ def _tokens(tables: Tables) -> Finding:
     found = int(frame["token_detector"].sum())
     stand_in = f" The features are {stand_in_of(tables)}." if stand_in_of(tables) else ""
     return Finding(
-        f"{found} of {len(frame)} ablated features reach half of their own activation when one "
-        f"of their strongest tokens stands in a neutral sentence: these may be detectors of a "
-        f"token rather than of who speaks.{stand_in}",
+        f"{found} of {len(frame)} ablated features gain half of their own activation when one of "
+        f"their strongest tokens is put into a neutral sentence: these may be detectors of a token "
+        f"rather than of who speaks.{stand_in}",
         n=len(frame), about="token detectors",
         control=f"without the token they reach {frame['without'].mean():.2g} on average, with it "
         f"{frame['injected'].mean():.2g}, on their own prompts {frame['natural'].mean():.2g}",

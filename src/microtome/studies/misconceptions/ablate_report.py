@@ -92,7 +92,7 @@ def _part(row: dict[str, Any], tables: Tables, study: Configuration) -> dict[str
         "mean_delta": row["mean_change"], "low": row["low"], "high": row["high"], "n": row["n"],
         **{name: row[name] for name in ("decreased", "increased", "unchanged")},
         "tolerance": study.tolerance, "predicted": row["predicted"],
-        "features_surviving_correction": row["n_claimed"], "p_random": row["p_random"],
+        "features_claimed": row["n_claimed"], "p_random": row["p_random"],
         "beyond_all_random": row["beyond_all"],
     }  # fmt: skip
     return {

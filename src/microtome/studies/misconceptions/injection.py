@@ -2,8 +2,8 @@
 
 The tokens on which it fires most on the pairs to select on are inserted, one at a time, in the
 middle of plain sentences that have nothing to do with the domain, and its largest activation from
-there on is read. A feature that reaches half of what it reaches on its own prompts needs the token
-and not the context. The control is the same sentence without the token.
+there on is read. The control is the same sentence without the token. A feature that gains by it
+half of what it reaches on its own prompts needs the token and not the context.
 """
 
 from collections.abc import Sequence
@@ -48,8 +48,8 @@ class Injection:
 
     @property
     def detector(self) -> bool:
-        """Whether a token alone gives at least half of the natural activation."""
-        return self.natural > 0 and self.injected >= DETECTOR * self.natural
+        """Whether a token alone adds at least half of the natural activation."""
+        return self.natural > 0 and self.injected - self.without >= DETECTOR * self.natural
 
     def row(self, model: "mt.Model") -> dict[str, Any]:
         """As columns."""

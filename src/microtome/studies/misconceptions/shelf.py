@@ -32,7 +32,8 @@ def load_dictionaries(study: Configuration, model: "mt.Model") -> "dict[int, Dic
 
         width = int(model.parts.d_model)
         sites = {layer: mt.resid_post[layer] for layer in wanted_layers(study)}
-        return {n: random_dictionary(width, s, seed=study.seed) for n, s in sites.items()}
+        made = {n: random_dictionary(width, s, seed=study.seed) for n, s in sites.items()}
+        return {n: own.to(model.device) for n, own in made.items()}
     return {layer: _loaded(name, layer, model) for layer, name in located(study).items()}
 
 

@@ -9,12 +9,16 @@ from microtome.studies.misconceptions.configuration import Configuration
 if TYPE_CHECKING:
     import pandas as pd
 
+_SHOWN = 2
+"""Features of each layer and side whose tokens are shown."""
+
 
 def ablation_figures(study: Configuration, tables: Tables) -> list[Figure]:
     """Change of Δ per layer and side; and whether tokens alone fire the features."""
     if "ablate_summary" not in tables:
         return []
-    return [_changes(tables, study), _injections(tables["ablate_features"], study)]
+    features = tables["ablate_features"]
+    return [_changes(tables, study), _injections(features[features["rank"] <= _SHOWN], study)]
 
 
 def _changes(tables: Tables, study: Configuration) -> Figure:
@@ -56,7 +60,8 @@ def _injections(frame: "pd.DataFrame", study: Configuration) -> Figure:
     return Bars(
         "token_injection",
         "Are they only detectors of a token?",
-        f"Largest activation on the prompts to select on (mean of those that fire), with the "
+        f"The {_SHOWN} strongest features of each layer and side. Largest activation on the "
+        f"prompts to select on (mean of those that fire), with the "
         f"feature's best token put into {int(frame['n_injected'].max())} neutral sentences "
         f"(whiskers: {study.level:.0%} interval over sentences), and in the same sentences "
         f"without it.",

@@ -1,0 +1,79 @@
+"""Which dictionary of a repository is taken, and that GemmaScope's files are read as published."""
+
+import numpy as np
+import pytest
+import torch
+
+from microtome.dictionaries.load import save_dictionary
+from microtome.dictionaries.random import random_dictionary
+from microtome.errors import DictionaryError
+from microtome.model.site import resid_post
+from microtome.studies.misconceptions import Misconceptions
+from microtome.studies.misconceptions.shelf import layers_of, load_dictionaries, located
+
+REPOSITORY = [
+    "README.md",
+    "embedding/width_4k/average_l0_6/params.npz",
+    *(
+        f"layer_{layer}/width_{width}/average_l0_{level}/params.npz"
+        for layer in (0, 6, 12, 18, 24)
+        for width, level in (("16k", 22), ("16k", 82), ("16k", 445), ("65k", 72))
+    ),
+]
+
+
+def test_of_the_default_repository_the_width_and_the_nearest_l0_are_taken(monkeypatch):
+    import huggingface_hub
+
+    from microtome.studies.misconceptions.shelf import _names
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda self, name: REPOSITORY)
+    _names.cache_clear()
+    own = "google/gemma-scope-2b-pt-res"
+    found = located(Misconceptions())
+    assert found == {n: f"{own}/layer_{n}/width_16k/average_l0_82" for n in (0, 6, 12, 18, 24)}
+    wide = located(Misconceptions(width="65k", layers=(12,)))
+    assert wide == {12: f"{own}/layer_12/width_65k/average_l0_72"}
+    sparse = located(Misconceptions(average_l0=10, layers=(6,)))
+    assert sparse == {6: f"{own}/layer_6/width_16k/average_l0_22"}
+    with pytest.raises(DictionaryError, match="no dictionary of layer 3"):
+        located(Misconceptions(layers=(3,)))
+    with pytest.raises(DictionaryError, match="there are the widths 16k, 65k"):
+        located(Misconceptions(width="1m", layers=(6,)))
+    _names.cache_clear()
+
+
+def test_gemma_scope_files_are_read_by_their_formula(world, tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "W_enc": rng.normal(size=(128, 300)), "W_dec": rng.normal(size=(300, 128)),
+        "b_enc": rng.normal(size=300), "b_dec": rng.normal(size=128),
+        "threshold": rng.uniform(0, 30, 300),
+    }  # fmt: skip
+    arrays = {name: value.astype(np.float32) for name, value in arrays.items()}
+    for level in (20, 110):
+        folder = tmp_path / f"layer_3/width_16k/average_l0_{level}"
+        folder.mkdir(parents=True)
+        arrays["b_enc"] = arrays["b_enc"] + 1
+        np.savez(folder / "params.npz", **arrays)
+    study = Misconceptions(model="specimen:world", dictionaries=str(tmp_path), layers=(3,))
+    own = load_dictionaries(study, world)[3]
+    assert own.site_in == own.site_out == resid_post[3]
+    x = torch.randn(4, 128)
+    pre = x.numpy() @ arrays["W_enc"] + arrays["b_enc"]
+    due = np.maximum(pre, 0) * (pre > arrays["threshold"])
+    assert np.allclose(own.encode(x).numpy(), due, atol=1e-4)
+
+
+def test_several_of_one_layer_without_a_level_are_not_guessed_between(tmp_path):
+    for name in ("one/resid_post_1", "two/resid_post_1"):
+        save_dictionary(random_dictionary(8, resid_post[1]), tmp_path / name)
+    study = Misconceptions(model="specimen:world", dictionaries=str(tmp_path), layers=(1,))
+    with pytest.raises(DictionaryError, match="are both of one layer"):
+        located(study)
+
+
+def test_a_specimen_has_its_own_and_transcoders_are_left_out():
+    study = Misconceptions(model="specimen:world")
+    assert layers_of(study) == (0, 1, 2, 3, 4)
+    assert all("transcoder" not in name for name in located(study).values())
