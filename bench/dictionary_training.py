@@ -5,7 +5,7 @@ same batches, learning rate and warm-up. Activations are sparse sums of 4096 dir
 unequal frequency, plus noise, away from 0. SAELens trains by its own trainer; sparsify's trainer
 wants a whole model, so the body of its loop stands here, with its Adam and AuxK.
 
-    PYTHONPATH=src python bench/dictionary_training.py [--rounds 7] [--steps 60] [--long 3000]
+    python bench/dictionary_training.py [--rounds 7] [--steps 50] [--long 3000] [--fp32]
 
 in an environment with sae-lens and eai-sparsify.
 """
@@ -23,16 +23,18 @@ from sae_lens.saes.topk_sae import TopKTrainingSAE, TopKTrainingSAEConfig
 from sae_lens.training.sae_trainer import SAETrainer
 from sparsify import SparseCoder, SparseCoderConfig
 
+from microtome.dictionaries import selection
 from microtome.dictionaries.activations import InMemory
 from microtome.dictionaries.recipes import TopK
 from microtome.dictionaries.trainee_topk import Selecting
 from microtome.dictionaries.training import train
 from microtome.model.site import resid_post
+from microtome.statistics import Interval, bootstrap_ratio
 
 D, LATENTS, K, BATCH = 256, 4096, 32, 2048
 LR, WARMUP = 1e-3, 30
 Step = Callable[[torch.Tensor], None]
-Fvu = Callable[[torch.Tensor], float]
+Fvu = Callable[[torch.Tensor], Interval]
 
 
 def activations(tokens: int, seed: int = 0) -> torch.Tensor:
@@ -51,8 +53,14 @@ def activations(tokens: int, seed: int = 0) -> torch.Tensor:
     return torch.cat(parts)
 
 
-def fvu_of(y: torch.Tensor, x: torch.Tensor) -> float:
-    return float((y - x).pow(2).sum() / (x - x.mean(0)).pow(2).sum())
+def fvu_of(y: torch.Tensor, x: torch.Tensor) -> Interval:
+    """The share of the variance that is left, with an interval over activations."""
+    errors, variances = (y - x).pow(2).sum(-1), (x - x.mean(0)).pow(2).sum(-1)
+    return bootstrap_ratio(errors.numpy(), variances.numpy(), resamples=300)
+
+
+def shown(one: Interval) -> str:
+    return f"{one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"
 
 
 def rate(step: int) -> float:
@@ -100,7 +108,7 @@ def saelens(first: torch.Tensor) -> tuple[Step, Fvu]:
         trainer.step(x)
         trainer.n_training_steps += 1
 
-    def fvu(x: torch.Tensor) -> float:
+    def fvu(x: torch.Tensor) -> Interval:
         with torch.no_grad():
             scaled = trainer.activation_scaler(x)
             return fvu_of(sae(scaled), scaled)
@@ -129,7 +137,7 @@ def sparsify(first: torch.Tensor) -> tuple[Step, Fvu]:
         since.add_(len(x))
         since[out.latent_indices.flatten()] = 0
 
-    def fvu(x: torch.Tensor) -> float:
+    def fvu(x: torch.Tensor) -> Interval:
         with torch.no_grad():
             return fvu_of(sae(x).sae_out, x)
 
@@ -174,7 +182,7 @@ def compare(args: argparse.Namespace) -> None:
         )
         print(
             f"| {name} | {statistics.median(speeds):,.0f} | {min(speeds):,.0f}-{max(speeds):,.0f} "
-            f"| {ratio:.1f}x | {fvu(held):.4f} |"
+            f"| {ratio:.1f}x | {shown(fvu(held))} |"
         )
     print(f"{args.rounds} rounds of {args.steps} steps of {BATCH}.")
     if args.long:
@@ -188,18 +196,22 @@ def compare(args: argparse.Namespace) -> None:
         print(
             f"After {args.long} steps: dead {found.curve[-1]['dead']:.2%} (silent for 500,000 "
             f"tokens), silent on 2^18 tokens {1 - fired.float().mean():.2%}, held-out FVU "
-            f"{fvu_of(coder.reconstruct(held), held):.4f}."
+            f"{shown(fvu_of(coder.reconstruct(held), held))}."
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--long", type=int, default=3000, help="steps of the longer run; 0 is none")
     parser.add_argument("--tokens", type=int, default=2**19)
+    parser.add_argument("--fp32", action="store_true", help="select as without bf16 in hardware")
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    compare(parser.parse_args())
+    if args.fp32:
+        selection._selection = lambda: torch.float32
+    compare(args)
 
 
 if __name__ == "__main__":
