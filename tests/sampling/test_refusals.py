@@ -82,3 +82,8 @@ def test_an_oracle_shorter_than_the_stride_is_one_sentence(refused, tmp_path):
     (tmp_path / "p.jsonl").write_text("\n".join(map(json.dumps, rows)))
     said = refused("--problems", "p.jsonl", "--steps", "manifold", "--manifold-stride", "20")
     assert "leaves 3 tokens to pool and the stride is 20; use a stride of at most 3" in said
+
+
+@pytest.mark.medium
+def test_a_stride_that_leaves_drift_nothing_is_one_sentence(refused):
+    assert "a stride of 30" in refused("--steps", "4", "--manifold-stride", "30")

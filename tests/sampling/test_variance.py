@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import microtome as mt
+from microtome.lab.run import run
+from microtome.lab.terminal import Terminal
 from microtome.methods import latents
 from microtome.studies.sampling.problem_set import problems_of, prompt_of
 from tests.sampling.little import little, specimen_record, table
@@ -43,8 +45,8 @@ def test_numbers_are_those_of_whole_passes(tmp_path):
         ids = model.tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(ids) < 18:
             continue
-        run = model.run([[*prompt, *ids]], read=mt.resid_post[2])
-        states.append(run[mt.resid_post[2]][0, len(prompt) + 2 : len(prompt) + 18 : 3].double())
+        done = model.run([[*prompt, *ids]], read=mt.resid_post[2])
+        states.append(done[mt.resid_post[2]][0, len(prompt) + 2 : len(prompt) + 18 : 3].double())
     z = np.stack([state.mean(0).numpy() for state in states])[None]
     here = rows[(rows["problem"] == problem.id) & (rows["temperature"] == 1)]
     row = here[(here["checkpoint"] == 18) & (here["layer"] == 2)].iloc[0]
@@ -70,3 +72,12 @@ def test_every_finding_has_a_control_or_says_why_not():
     for finding in specimen_record().findings:
         assert finding["control"], finding["text"]
         assert finding["n"], finding["text"]
+
+
+def test_temperature_zero_alone_has_nothing_to_spread(tmp_path):
+    study = little(tmp_path, temperatures=(0.0,), n_problems=2, steps=("variance",))
+    record = run(study, terminal=Terminal())
+    (finding,) = record.findings
+    assert "deterministic" in finding["text"]
+    assert finding["value"] is None
+    assert record.table("variance_by_setting").empty

@@ -110,7 +110,8 @@ class _Drifting:
     def drawn(self, prefix: Sequence[int]) -> "tuple[np.ndarray, Rows]":
         """Completions behind the prefix: latents "layer n d", and what is known of each."""
         samples = self._sampled(prefix)
-        kept = pooled_rows(samples, self.longest)
+        # Where none is long enough, asking for all says so.
+        kept = pooled_rows(samples, self.longest) or list(range(len(samples)))
         text = [self._text([*prefix, *samples.completions[i]]) for i in kept]
         return _latents(samples, self.longest, kept), self._labels(kept, text)
 
@@ -121,9 +122,11 @@ class _Drifting:
         kept = [i for i, enough in enumerate(long) if enough]
         chosen = [samples.completions[i] for i in kept]
         read = {ids: self.after(ids[:cut], ids[cut:]) for ids in dict.fromkeys(chosen)}
-        z = [read[ids] for ids in chosen]
-        width = samples.pools.sums.shape[2::2] if samples.pools else (0, 0)
-        states = np.stack(z, 1) if z else np.zeros((width[0], 0, width[1]))
+        if not kept:
+            rest = max(samples.lengths) - cut
+            what = "The longest completion, its first tokens left out,"
+            demand_tokens(max(rest, 0), self.pooling.stride, self.problem, what)
+        states = np.stack([read[ids] for ids in chosen], 1)
         return states, self._labels(kept, [samples.text(i) for i in kept])
 
     def _sampled(self, prefix: Sequence[int]) -> Samples:
@@ -152,8 +155,6 @@ def _distances(
     z: "np.ndarray", rest: "np.ndarray", whole: "np.ndarray", layers: list[int], labels: Rows
 ) -> Rows:
     """Rows per layer and completion: to the oracle's rest, and to the whole as the original."""
-    if not labels:
-        return []
     size = np.linalg.norm(rest, axis=-1)
     near, far = latents.distances(z, rest), latents.distances(z, whole)
     return [

@@ -65,7 +65,9 @@ def oracle_ids(
     prompt = prompt_of(problem, study)
     own = model.tokenize(prompt, chat=study.chat).ids[0].tolist()
     both = [] if study.chat else model.tokenizer(prompt + text, verbose=False)["input_ids"]
-    alone = model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    # A turn of a chat begins without the space that parts prompt and solution.
+    said = text.strip() if study.chat else text
+    alone = model.tokenizer(said, add_special_tokens=False, verbose=False)["input_ids"]
     ids = both[len(own) :] if both[: len(own)] == own else alone
     return tuple(ids[: study.max_new_tokens])
 

@@ -70,7 +70,7 @@ def variance_findings(settings: Rows, tables: Tables, study: Configuration) -> l
     """What temperature, layer and length do; sentences only where there are numbers."""
     greedy = 0.0 in study.temperatures
     if not settings:
-        return []
+        return [_nothing(tables["variance"], greedy)]
     last = max(row["checkpoint"] for row in settings)
     hottest = max(row["temperature"] for row in settings)
     here = [r for r in settings if r["checkpoint"] == last and r["temperature"] == hottest]
@@ -83,6 +83,16 @@ def variance_findings(settings: Rows, tables: Tables, study: Configuration) -> l
     found += _hotter(own[own["checkpoint"] == last], layer, last, study)
     found += _longer(own[own["temperature"] == hottest], layer, hottest, study)
     return found + _impossible(frame, study)
+
+
+def _nothing(frame: "pd.DataFrame", greedy: bool) -> Finding:
+    why = "T = 0 is one greedy completion, deterministic"
+    if not (greedy and set(frame["temperature"]) == {0.0}):
+        why = "fewer than four completions of a problem reach a checkpoint; take earlier ones"
+    return Finding(
+        f"There is no variance to show: {why}.", unit="split-half variance / mean |z|²",
+        n=int(frame["problem"].nunique()), about="spread", control="none: nothing was measured",
+    )  # fmt: skip
 
 
 def _where(here: Rows, last: int, hottest: float, greedy: bool) -> Finding:
