@@ -13,8 +13,27 @@ Rows = list[dict[str, Any]]
 def ablation_findings(made: Rows, tables: Tables, study: Configuration) -> list[Finding]:
     """One sentence over all layers, one per layer and side, one on token detectors."""
     if not made:
-        return [Finding("No feature was found to ablate: none fires in enough pairs.")]
-    return [*_overall(made), *(_one(row, study) for row in made), _tokens(tables)]
+        return [
+            Finding("Nothing was ablated: no feature fires in enough pairs, or none is held out.")
+        ]
+    own = [_one(row, study) for row in made]
+    return [*_overall(made), *own, *_after_the_answer(tables), _tokens(tables)]
+
+
+def _after_the_answer(tables: Tables) -> list[Finding]:
+    """Features that were chosen where the answer already stands cannot change its first token."""
+    read = tables["features_prompts"]
+    late = read.loc[read["role"] == "select", "read"] == "answer"
+    if not late.any():
+        return []
+    return [
+        Finding(
+            f"On {int(late.sum())} of {len(late)} prompts to select on the features were read on "
+            f"the answer's own tokens; ablating them acts on an answer only through tokens before "
+            f"it, so on an answer of one token mostly not at all.",
+            n=len(late), about="features read on answers",
+        )
+    ]  # fmt: skip
 
 
 def _overall(made: Rows) -> list[Finding]:

@@ -47,7 +47,8 @@ def _survival(
         return Finding(f"No feature fires in {study.min_pairs} of {n} pairs; nothing is tested.")
     if floor > alpha:
         return Finding(
-            f"Nothing can survive correction: {n} pairs give no p-value below {floor:.2g}; "
+            f"Nothing can survive correction: {n} pair{'s' * (n > 1)} to select on give no p-value "
+            f"below {floor:.2g}; "
             f"give more pairs.", n=n, about="survivors",
         )  # fmt: skip
     claimed, rows = int(found.claimed.sum()), made["contrast_heldout"]

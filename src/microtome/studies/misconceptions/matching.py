@@ -23,11 +23,12 @@ def matched_sets(
     `means` "d_dict" are mean activations; InputError where too few other features fire.
     """
     others = np.setdiff1d(np.flatnonzero(means > 0), features)
+    too_few = InputError(
+        f"{len(others)} other features fire and {n} random sets of {len(features)} were asked "
+        f"for; lower --top-n, or give a wider dictionary."
+    )
     if len(others) < n + len(features) - 1:
-        raise InputError(
-            f"{len(others)} other features fire and {n} random sets of {len(features)} were asked "
-            f"for; lower --top-n, or give a wider dictionary."
-        )
+        raise too_few
     rng = np.random.default_rng(seed)
     peers = [_peers(others, means, f, _PEERS_PER_CONTROL * n) for f in features]
     found: dict[frozenset[int], tuple[int, ...]] = {}
@@ -39,6 +40,8 @@ def matched_sets(
         drawn = _draw(peers if wider == 1 else [others for _ in features], rng)
         if drawn is not None:
             found.setdefault(frozenset(drawn), drawn)
+    if len(found) < n:
+        raise too_few
     return list(found.values())
 
 
