@@ -64,23 +64,12 @@ class Clusters(Step):
     def compute(self, unit: Unit, warm: "mt.Model", study: Configuration) -> Product:
         problem = problem_in(unit)
         samples, grades = _graded(warm, problem, study)
-        if problem == problems_of(study)[0]:
-            # The first problem is the touchstone: a grader that reads nothing there is not paid on.
-            texts = [samples.text(i) for i in range(len(samples))]
-            require_read(grader_of(study), grades, texts)
         kept = _clusterable(samples, grades, study)
+        rows, counts = _solutions(samples, grades, problem, study), _counts(grades, kept)
         place = {"problem": problem.id}
-        rows = _solutions(samples, grades, problem, study)
-        counts = {
-            "n": len(samples), "read": sum(g.answer is not None for g in grades),
-            "correct": sum(g.correct for g in grades), "clustered": len(kept),
-        }  # fmt: skip
-        due = FEWEST * study.n_clusters
-        if len(kept) < due and not (study.force and len(kept) >= study.n_clusters):
-            why = f"{len(kept)} right solutions are fewer than {FEWEST} x {study.n_clusters}"
-            return Product(
-                {"solutions": rows, "clusterings": [{**place, **counts, "refused": why}]}
-            )
+        if why := _refusal(len(kept), study):
+            one = {**place, **counts, "refused": why}
+            return Product({"solutions": rows, "clusterings": [one]})
         found = _found(warm, samples, kept, rows, study)
         _note(rows, kept, found)
         judged = _judged(problem, rows, kept, found, study)
@@ -113,7 +102,27 @@ def _graded(
         temperature=study.cluster_temperature, longest=study.cluster_tokens,
     )  # fmt: skip
     texts = [samples.text(i) for i in range(len(samples))]
-    return samples, grade_all(grader_of(study), texts, problem.answer)
+    grades = grade_all(grader_of(study), texts, problem.answer)
+    if problem == problems_of(study)[0]:
+        # The first problem is the touchstone: a grader that reads nothing there reads nothing.
+        require_read(grader_of(study), grades, texts)
+    return samples, grades
+
+
+def _counts(grades: tuple[Grade, ...], kept: list[int]) -> dict[str, int]:
+    return {
+        "n": len(grades),
+        "read": sum(grade.answer is not None for grade in grades),
+        "correct": sum(grade.correct for grade in grades),
+        "clustered": len(kept),
+    }
+
+
+def _refusal(count: int, study: Configuration) -> str | None:
+    """Why so few are not clustered, or None."""
+    if count >= (study.n_clusters if study.force else FEWEST * study.n_clusters):
+        return None
+    return f"{count} right solutions are fewer than {FEWEST} x {study.n_clusters}"
 
 
 def _clusterable(samples: Samples, grades: tuple[Grade, ...], study: Configuration) -> list[int]:

@@ -113,7 +113,7 @@ def _how_many(done: "pd.DataFrame", frame: "pd.DataFrame", study: Configuration)
     refused = f"; {left} had too few right solutions" if left else ""
     stable = done["stability_kmeans"].astype(float).mean()
     return Finding(
-        f"Right solutions form {mean.value:.1f} clusters a problem in layer "
+        f"{'S' if study.grader == 'none' else 'Right s'}olutions form {mean.value:.1f} clusters a problem in layer "
         f"{int(done['layer'].iloc[0])} ({said(mean, study, '.1f')}): {each} of {len(done)} "
         f"problems{refused}.",
         **bounds(mean), unit="clusters", about="number of clusters",
