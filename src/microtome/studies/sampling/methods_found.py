@@ -111,9 +111,10 @@ def _how_many(done: "pd.DataFrame", frame: "pd.DataFrame", study: Configuration)
     each = ", ".join(f"K = {k} in {numbers.count(k)}" for k in sorted(set(numbers)))
     left = len(frame) - len(done)
     refused = f"; {left} had too few right solutions" if left else ""
+    who = "Solutions" if study.grader == "none" else "Right solutions"
     stable = done["stability_kmeans"].astype(float).mean()
     return Finding(
-        f"{'S' if study.grader == 'none' else 'Right s'}olutions form {mean.value:.1f} clusters a problem in layer "
+        f"{who} form {mean.value:.1f} clusters a problem in layer "
         f"{int(done['layer'].iloc[0])} ({said(mean, study, '.1f')}): {each} of {len(done)} "
         f"problems{refused}.",
         **bounds(mean), unit="clusters", about="number of clusters",
