@@ -76,4 +76,5 @@ def test_several_of_one_layer_without_a_level_are_not_guessed_between(tmp_path):
 def test_a_specimen_has_its_own_and_transcoders_are_left_out():
     study = Misconceptions(model="specimen:world")
     assert layers_of(study) == (0, 1, 2, 3, 4)
+    assert layers_of(study.model_copy(update={"layer": 3, "feature": 0})) == (3,)
     assert all("transcoder" not in name for name in located(study).values())

@@ -44,8 +44,8 @@ class Configuration(Study, ABC):
     """Logits kept at every generated token."""
 
     layers: tuple[Index, ...] = ()
-    """Layers whose residual stream is read, comma-separated; 0,6,12,18,24 when empty, on a
-    specimen those that it has dictionaries of."""
+    """Layers whose residual stream is read, comma-separated; when empty the one of layer where
+    that is given, else 0,6,12,18,24, on a specimen those that it has dictionaries of."""
     dictionaries: str = ""
     """Where the dictionaries are: a hub repository, a folder, or specimen:world; when empty
     google/gemma-scope-2b-pt-res, on a specimen its own."""

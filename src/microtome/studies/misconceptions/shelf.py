@@ -69,6 +69,8 @@ def layers_of(study: Configuration) -> tuple[int, ...]:
     """The layers that are contrasted: those asked for, else those there are dictionaries of."""
     if study.layers:
         return tuple(sorted(study.layers))
+    if study.layer is not None:
+        return (study.layer,)
     if not study.specimen:
         return LAYERS
     if study.random_dictionary:
