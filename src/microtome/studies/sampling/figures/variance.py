@@ -40,7 +40,8 @@ def _maps(frame: "pd.DataFrame") -> Grid:
         "variance_by_layer_and_length",
         "Where completions of one problem differ",
         "Split-half variance between completions over mean |z|², mean over problems: the part of "
-        "tr Cov that does not come from pooling few tokens. One colour scale for all temperatures.",
+        "tr Cov that does not come from pooling few tokens. One colour scale for all temperatures; "
+        "values below 0, which no variance has, are shown as 0 and stand in the table.",
         panels,
         columns=3,
     )
