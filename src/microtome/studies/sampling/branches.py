@@ -11,6 +11,7 @@ from microtome.errors import StrideError
 from microtome.methods.branching import Baseline, Fork, branch_points, fork, greedy
 from microtome.studies.sampling.choosing import choosing_steps
 from microtome.studies.sampling.configuration import Configuration
+from microtome.studies.sampling.drawing import seed_of
 from microtome.studies.sampling.problems import method_of
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def branched(
     points = branch_points(base, study.interval, study.fork_at, study.min_entropy)
     found = fork(
         base, points, finish=study.finish_branches, continuations=study.continuations,
-        seed=study.seed, batch=study.max_rows,
+        seed=seed_of(study, problem), batch=study.max_rows,
     )  # fmt: skip
     return Branched(problem, base, tuple(found), grader, known)
 

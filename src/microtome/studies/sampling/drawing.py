@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import microtome as mt
 from microtome.data.problems import Problem
+from microtome.files import digest
 from microtome.model.sampling import Pooling, Samples, sample
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.problem_set import prompt_of
@@ -20,6 +21,11 @@ def layers_of(model: "mt.Model", study: Configuration) -> list[int]:
     return [layer % model.n_layers for layer in study.layers] or list(range(model.n_layers))
 
 
+def seed_of(study: Configuration, problem: Problem) -> int:
+    """A seed for each problem: draws shared by problems would not be independent."""
+    return int(digest([study.seed, problem.id])[:12], 16)
+
+
 def drawn(
     model: "mt.Model",
     problem: Problem,
@@ -34,7 +40,7 @@ def drawn(
     """`n` completions, one at temperature 0; sample i draws alike in every step."""
     return sample(
         model, prompt_of(problem, study), n=n if temperature > 0 else 1, temperature=temperature,
-        max_new_tokens=longest, seed=study.seed, forced=forced, pooling=pooling,
+        max_new_tokens=longest, seed=seed_of(study, problem), forced=forced, pooling=pooling,
         batch=study.max_rows, chat=study.chat,
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ class Drift(Step):
     """Distance to the oracle after its beginning was forced."""
 
     name = "drift"
-    version = 1
+    version = 2
     summary = "How far completions drift from an oracle whose first tokens are forced."
     reads = (*ORACLE_FIELDS, "oracle_percentage")
 

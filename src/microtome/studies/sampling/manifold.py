@@ -45,7 +45,7 @@ class Manifold(Step):
     """Distance of completions to the oracle."""
 
     name = "manifold"
-    version = 1
+    version = 2
     summary = "How far completions lie from an oracle's solution."
     reads = ORACLE_FIELDS
 
