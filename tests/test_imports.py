@@ -25,8 +25,7 @@ MAY_IMPORT = {
     # The empty name is the package's own face, which loads what is asked for when it is asked for.
     "studies": BOTTOM | {"", "data", "specimens", "model", "dictionaries", "methods", "lab"},
     "__main__": {"cli"},
-    "cli": BOTTOM
-    | {"", "data", "specimens", "model", "dictionaries", "methods", "lab", "studies"},
+    "cli": BOTTOM | {"", "data", "specimens", "model", "dictionaries", "methods", "lab", "studies"},
 }
 MODULES = {
     ".".join(("microtome", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(

@@ -29,7 +29,8 @@ text = [[tokenizer.bos_token_id, *range(10, 73)]]
 plain = model.run(text, read=mt.resid_post[1])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
-sae = load_dictionary(folder + "/gemma-scope-2b-pt-res/layer_1/width_16k/average_l0_82", model=model)
+name = folder + "/gemma-scope-2b-pt-res/layer_1/width_16k/average_l0_82"
+sae = load_dictionary(name, model=model)
 f = sae.encode(plain[mt.resid_post[1]])
 assert f.shape == (1, 64, 16384), f.shape
 feature = int(f[0, 1:].sum(0).argmax())
