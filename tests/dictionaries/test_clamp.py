@@ -6,11 +6,13 @@ import pytest
 import torch
 
 import microtome as mt
+from microtome.dictionaries.fold import scaled_input
+from microtome.dictionaries.nonlinearity import Gated
 from microtome.dictionaries.norm import InputNorm
 from microtome.dictionaries.sae import SAE
 from microtome.errors import DictionaryError, InputError
 from microtome.model.replay import record
-from microtome.model.site import mlp_in, mlp_normed, mlp_out, resid_post, resid_pre
+from microtome.model.site import mlp_in, mlp_normed, mlp_out, resid_mid, resid_post, resid_pre
 from tests.dictionaries.planted import random_sae, random_transcoder
 from tests.model.families import params
 
@@ -156,3 +158,33 @@ def test_refusals(model):
         model.run(TEXT, write=sae.clamp([1, 2], torch.zeros(3)))
     assert sae.clamp(3, 1.0).site == resid_post[2]
     assert random_transcoder(model.parts.d_model).ablate(1).site == mlp_out[2]
+
+
+def test_half_precision_weights_are_computed_with_in_fp32(model):
+    """Folding a scale, and a gated dictionary's rescaling, round nothing a second time."""
+    gated = Gated(0.1 * torch.randn(32), 0.5 * torch.randn(32))
+    plain = random_sae(model.parts.d_model, activation=gated)
+    half = {k: v.to(torch.bfloat16) for k, v in plain.tensors().items() if k[1:2] == "_"}
+    act = Gated(gated.gate_bias.to(torch.bfloat16), gated.log_rescale.to(torch.bfloat16))
+    sae = replace(plain, **half, activation=act)
+    full = replace(
+        plain,
+        **{k: v.float() for k, v in half.items()},
+        activation=Gated(act.gate_bias.float(), act.log_rescale.float()),
+    )
+    x = 3 * torch.randn(20, model.parts.d_model)
+    assert torch.equal(sae.encode(x), full.encode(x))
+    folded, expected = scaled_input(sae, 0.07), scaled_input(full, 0.07)
+    torch.testing.assert_close(folded.reconstruct(x), expected.reconstruct(x))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_a_clamp_in_mid_block_that_changes_nothing_keeps_every_bit(dtype):
+    """The sum that the clamp reads there is the model's own, in the model's precision."""
+    model, site = mt.load("specimen:world", dtype=dtype), resid_mid[2]
+    sae = random_sae(model.parts.d_model, site=site)
+    run = model.run(TEXT, read=site)
+    own = sae.encode(run[site])[..., [3, 4]]
+    assert (own > 0).any()
+    assert torch.equal(model.run(TEXT, write=sae.clamp([3, 4], own)).logits, run.logits)
+    assert not torch.equal(model.run(TEXT, write=sae.clamp([3, 4], own + 1)).logits, run.logits)

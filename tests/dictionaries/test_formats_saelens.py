@@ -152,3 +152,20 @@ def test_what_saelens_files_are_refused(tmp_path, architecture, config, said) ->
         put(folder, "sae_weights.safetensors", {k: v for k, v in p.items() if k != "threshold"})
     with pytest.raises(DictionaryError, match=said):
         load_dictionary(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_rounded_once_in_the_file(tmp_path: Path, dtype: torch.dtype) -> None:
+    """Norms of rows are multiplied in as fp32: rounding each product again exchanges features."""
+    p = parameters(D, D_DICT)
+    p["W_dec"] *= torch.rand(D_DICT, 1) + 0.1
+    del p["threshold"]
+    p = {name: value.to(dtype) for name, value in p.items()}
+    config = {"architecture": "topk", "k": 4, "rescale_acts_by_decoder_norm": True}
+    sae = load_dictionary(put(tmp_path, "sae_weights.safetensors", p, config))
+    p = {name: value.float() for name, value in p.items()}
+    norm = p["W_dec"].norm(dim=1)
+    top = (((X - p["b_dec"]) @ p["W_enc"] + p["b_enc"]) * norm).topk(4)
+    f = torch.zeros(30, D_DICT).scatter_(1, top.indices, top.values.relu())
+    close(sae.encode(X), f)
+    close(sae.reconstruct(X), (f / norm) @ p["W_dec"] + p["b_dec"])

@@ -76,4 +76,4 @@ class Gated(Nonlinearity):
 
     def __call__(self, product: Tensor, bias: Tensor) -> Tensor:
         open_ = product + self.gate_bias > 0
-        return open_ * torch.relu(product * self.log_rescale.exp() + bias)
+        return open_ * torch.relu(product * self.log_rescale.float().exp() + bias)

@@ -208,8 +208,16 @@ class Ports:
         self._tap("resid_pre", layer, lambda x: self.scratch.__setitem__(key, x))
 
         def tap(attn_out: Tensor) -> Tensor:
-            pre = extent.part(self.scratch[key]).float()
-            return extent.change(attn_out, lambda part: edit.apply(pre + part.float()) - pre)
+            pre = extent.part(self.scratch[key])
+
+            def new(part: Tensor) -> Tensor:
+                # Added as the model adds it, so that an edit that changes nothing keeps the bits.
+                mid = pre.to(part.dtype) + part
+                edited = edit.apply(mid)
+                same = (edited == mid).all(-1, keepdim=True)
+                return torch.where(same, part, edited - pre.float())
+
+            return extent.change(attn_out, new)
 
         self._tap("attn_out", layer, tap)
 

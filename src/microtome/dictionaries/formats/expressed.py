@@ -38,9 +38,9 @@ def transcoder(sae: SAE, format: str) -> Transcoder:
 
 
 def plain_encoder(sae: SAE) -> tuple[Tensor, Tensor]:
-    """(W_enc, b_enc) of the same encoder without an input offset."""
+    """(W_enc, b_enc) of the same encoder without an input offset; a changed bias is fp32."""
     shift = input_shift(sae)
-    return sae.w_enc, sae.b_enc if shift is None else (sae.b_enc - shift).to(sae.b_enc.dtype)
+    return sae.w_enc, sae.b_enc if shift is None else sae.b_enc.float() - shift
 
 
 def input_shift(sae: SAE) -> Tensor | None:

@@ -35,8 +35,9 @@ def read(place: Place) -> Dictionary:
     w_enc, w_dec = weights.matrix("W_enc").T, _decoder(weights)
     b_enc = weights.vector("b_mag" if config.architecture == "gated" else "b_enc")
     if config.rescaled:
+        w_dec = w_dec.float()  # half precision would round every weight once more
         norm = w_dec.norm(dim=1)
-        w_enc, b_enc = w_enc * norm[:, None], b_enc * norm
+        w_enc, b_enc = w_enc.float() * norm[:, None], b_enc.float() * norm
         w_dec = w_dec / torch.where(norm > 0, norm, torch.ones_like(norm))[:, None]
     b_dec = weights.vector("b_dec")
     site_in, site_out = _sites(config)
@@ -64,7 +65,7 @@ def _decoder(weights: Weights) -> Tensor:
     w_dec = weights.matrix("W_dec")
     for name in ("finetuning_scaling_factor", "scaling_factor"):
         if name in weights:
-            w_dec = w_dec * weights.vector(name)[:, None]
+            w_dec = w_dec.float() * weights.vector(name).float()[:, None]
     return w_dec
 
 
@@ -77,7 +78,7 @@ def _activation(config: Config, weights: Weights) -> Nonlinearity:
         return JumpReLU(torch.tensor(weights.number("topk_threshold")))
     if "jumprelu" in config.architecture:
         if "log_threshold" in weights:
-            return JumpReLU(weights.vector("log_threshold").exp())
+            return JumpReLU(weights.vector("log_threshold").float().exp())
         return JumpReLU(weights.vector("threshold"))
     return ReLU()
 

@@ -112,7 +112,7 @@ def _tensors(sae: SAE, subtracts: bool) -> dict[str, Tensor]:
         found["b_gate"] = _shifted(act.gate_bias, shift)
         found["r_mag"] = act.log_rescale
         found["b_mag"] = _shifted(
-            sae.b_enc, None if shift is None else shift * act.log_rescale.exp()
+            sae.b_enc, None if shift is None else shift * act.log_rescale.float().exp()
         )
     else:
         found["b_enc"] = _shifted(sae.b_enc, shift)
@@ -126,6 +126,7 @@ def _shifted(bias: Tensor, shift: Tensor | None) -> Tensor:
 
 
 def _dtype(sae: SAE) -> torch.dtype:
-    """One for all, as SAELens has it: float32 where ours differ."""
+    """One for all, as SAELens has it: float32 where ours differ or an offset moves into a bias."""
     kinds = {tensor.dtype for tensor in sae.tensors().values()}
-    return kinds.pop() if len(kinds) == 1 else torch.float32
+    moved = sae.b_in is not None and not _subtracts(sae)
+    return kinds.pop() if len(kinds) == 1 and not moved else torch.float32
