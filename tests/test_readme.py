@@ -23,6 +23,7 @@ COMMANDS = [
     "list",
     "show",
     "compare",
+    "contrast",
     "report",
     "verify",
     "check",

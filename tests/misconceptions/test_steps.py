@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from microtome.cli import main
 from microtome.errors import RunError
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
@@ -125,6 +126,11 @@ def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):
     assert json.loads(out.read_text()) == report
     assert report["prompts"] == 2 * (24 + 11)
     assert all(diff["top_diff_features"] == [] for diff in report["all_diffs"])
+    told = [str(record.path), str(record.path), "--out", str(tmp_path / "told.json")]
+    with pytest.raises(SystemExit) as ended:
+        main(["contrast", *told])
+    assert ended.value.code == 0
+    assert json.loads((tmp_path / "told.json").read_text()) == report
 
 
 def test_two_runs_are_contrasted_prompt_by_prompt(record, small, tmp_path):

@@ -65,6 +65,20 @@ def compare_runs(left: RunName, right: RunName, output_dir: OutputDir = Path("ru
     compare.compare(left, right, output_dir)
 
 
+@app.command("contrast")
+def contrast_runs(
+    left: RunName,
+    right: RunName,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("diff_report.json"),
+    topk: Annotated[int, typer.Option(min=1, help="Features listed per layer and prompt.")] = 20,
+    output_dir: OutputDir = Path("runs"),
+) -> None:
+    """Contrast the features of two misconceptions runs, prompt by prompt; needs no model."""
+    from microtome.cli import contrast
+
+    contrast.contrast(left, right, out, topk, output_dir)
+
+
 @app.command()
 def report(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
     """Write the report of a run anew from its files; needs no model."""
