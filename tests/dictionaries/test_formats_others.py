@@ -182,3 +182,28 @@ def test_weights_are_mapped_and_not_copied(tmp_path: Path) -> None:
     if not mapped.exists():
         pytest.skip("this system has no /proc")
     assert str(tmp_path / "layer_0.safetensors") in mapped.read_text()
+
+
+def test_a_module_before_a_post_norm_is_told_from_our_site(tmp_path: Path) -> None:
+    """`layers.3.mlp` writes mlp_out only where no norm follows: fits asks the model about it."""
+    p = parameters(D, D_DICT)
+    told = {
+        "model.layers.3.mlp": True,
+        "blocks.3.mlp.hook_out": True,
+        "model.layers.3.self_attn": True,
+        "blocks.3.hook_mlp_out": False,
+        "model.layers.3.post_feedforward_layernorm.output": False,
+        "model.layers.3": False,
+    }
+    for hook, before in told.items():
+        config = {"architecture": "standard", "metadata": {"hook_name": hook}}
+        found = load_dictionary(put(tmp_path / hook, "sae_weights.safetensors", p, config))
+        assert found.site_out is not None
+        assert (found.origin.facts.get("hookpoint") == hook) == before
+    for hook in ("mlp.hook_out", "hook_mlp_out"):
+        folder = put(tmp_path / hook, "layer_3.safetensors", {**p, "W_enc": p["W_enc"].T})
+        text = f"feature_input_hook: mlp.hook_in\nfeature_output_hook: {hook}\n"
+        (folder / "config.yaml").write_text(text)
+        found = load_dictionary(folder)
+        assert found.site_out == mlp_out[3]
+        assert ("hookpoint" in found.origin.facts) == (hook == "mlp.hook_out")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.formats.expressed import own_norm, plain_encoder, transcoder
-from microtome.dictionaries.formats.hooks import block_hook, block_site
+from microtome.dictionaries.formats.hooks import block_hook, block_site, sublayer_fact
 from microtome.dictionaries.formats.ours import unshared
 from microtome.dictionaries.formats.place import Place, whole
 from microtome.dictionaries.formats.weights import Weights, read_safetensors
@@ -51,7 +51,7 @@ def read(place: Place) -> Dictionary:
         w_skip=weights.optional("W_skip", 2),
         site_in=_site(config.get("feature_input_hook"), layer, model),
         site_out=_site(config.get("feature_output_hook"), layer, model),
-        origin=place.origin(NAME, model, {"layer": layer} | _scan(config)),
+        origin=place.origin(NAME, model, {"layer": layer} | _said(config)),
     )
 
 
@@ -60,8 +60,9 @@ def _config(folder: Path) -> dict[str, Any]:
     return load_yaml(path).values if path.is_file() else {}
 
 
-def _scan(config: dict[str, Any]) -> dict[str, Any]:
-    return {"scan": config["scan"]} if "scan" in config else {}
+def _said(config: dict[str, Any]) -> dict[str, Any]:
+    scan = {"scan": config["scan"]} if "scan" in config else {}
+    return scan | sublayer_fact(str(config.get("feature_output_hook") or ""))
 
 
 def _site(hook: Any, layer: int, model: str) -> Site | None:

@@ -35,6 +35,8 @@ def read(place: Place) -> Dictionary:
     weights = read_torch(place.file)
     site = _site(place, trainer)
     facts = {"dict_class": kind} | {n: trainer[n] for n in ("layer", "k") if n in trainer}
+    if site is not None and site.kind in ("attn_out", "mlp_out"):
+        facts["hookpoint"] = f"{site.kind}_layer_{site.layer}"  # the module's, before a post-norm
     if "group_sizes" in weights:  # nested groups of a matryoshka dictionary
         facts["matryoshka_groups"] = [int(n) for n in weights.tensors["group_sizes"].tolist()]
     origin = place.origin(NAME, str(trainer.get("lm_name") or ""), facts)

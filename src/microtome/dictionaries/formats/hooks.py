@@ -70,6 +70,15 @@ def module_site(path: str) -> Site | None:
     return SiteKind(kind)[int(found[1])] if found and kind else None
 
 
+def sublayer_fact(name: str) -> dict[str, str]:
+    """{"hookpoint": name} for the output of the module `mlp` or `self_attn` itself, else {}.
+
+    That is before a post-norm, where a model has one, and `mlp_out` and `attn_out` are after it.
+    """
+    own = r"(?:.*[._]\d+\.)?(?:mlp|attn|attention|self_attn)(?:\.output|\.hook_out)?"
+    return {"hookpoint": name} if re.fullmatch(own, name) else {}
+
+
 def hook_name(site: Site) -> str | None:
     """What TransformerLens calls a site; None where it has no name for it."""
     if site.kind == "head_z":

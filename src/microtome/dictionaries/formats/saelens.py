@@ -12,7 +12,7 @@ from torch import Tensor
 
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.fold import scaled_input
-from microtome.dictionaries.formats.hooks import hook_site, module_site
+from microtome.dictionaries.formats.hooks import hook_site, module_site, sublayer_fact
 from microtome.dictionaries.formats.place import Place
 from microtome.dictionaries.formats.saelens_config import Config, configuration
 from microtome.dictionaries.formats.weights import Weights, read_safetensors
@@ -54,7 +54,7 @@ def read(place: Place) -> Dictionary:
         norm=InputNorm(_NORMS.get(config.normalize, "none")),  # type: ignore[arg-type]
         site_in=site_in,
         site_out=site_out,
-        origin=place.origin(NAME, config.model, config.facts),
+        origin=place.origin(NAME, config.model, {**config.facts, **_written_at(config)}),
         **more,
     )
     return _scaled(sae, place, config)
@@ -90,6 +90,11 @@ def _sites(config: Config) -> tuple[Site | None, Site | None]:
         return found, found
     out = hook_site(config.hook_out, config.model) if config.hook_out else None
     return found, out
+
+
+def _written_at(config: Config) -> dict[str, str]:
+    named = config.hook_out if config.transcoder else config.hook or config.hf_hook
+    return sublayer_fact(named)
 
 
 def _scaled(sae: SAE, place: Place, config: Config) -> SAE:
