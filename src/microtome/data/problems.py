@@ -8,14 +8,14 @@ MATH   {"problem", "solution", "level", "type"}: the answer is the last balanced
 The dialect is told from the fields of each line; whatever is wrong is named with file and line.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from microtome.data.boxed import last_boxed
+from microtome.data.lines import objects
 from microtome.errors import ConfigError, PromptError, suggest
 
 TEMPLATE = "Problem: {problem}\nSolution:"
@@ -66,7 +66,7 @@ def read_problems(path: Path) -> tuple[Problem, ...]:
     """
     lines: dict[str, int] = {}
     problems = []
-    for number, content in _objects(path):
+    for number, content in objects(path):
         problem = _problem(f"{path}, line {number}", f"{path.stem}-{number}", content)
         if problem.id in lines:
             raise PromptError(
@@ -84,7 +84,7 @@ def with_solutions(problems: Sequence[Problem], path: Path) -> tuple[Problem, ..
     """The problems with the solutions of a JSONL file of {"id", "text"}; each needs one."""
     found: dict[str, str] = {}
     known = {problem.id for problem in problems}
-    for number, content in _objects(path):
+    for number, content in objects(path):
         place = f"{path}, line {number}"
         for key in content:
             if key not in ("id", "text"):
@@ -165,23 +165,3 @@ def _text(place: str, content: Mapping[str, Any], key: str) -> str:
     if not value.strip():
         raise PromptError(f"{place}: the field {key!r} is empty.")
     return value.strip()
-
-
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number and content of every line that is not blank."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise PromptError(f"The file {path} does not exist.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptError(f"The file {path} cannot be read: {error}.") from None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise PromptError(f"{path}, line {number}: not valid JSON: {error}.") from None
-        if not isinstance(content, dict):
-            raise PromptError(f"{path}, line {number}: a line is a JSON object in braces.")
-        yield number, content

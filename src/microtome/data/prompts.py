@@ -5,14 +5,14 @@ A line of a prompt file is {"scenario", "prompt"} and, if wanted, "variant", "de
 {"state_self", "state_opp", "description"}. Whatever is wrong is named with file and line.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from microtome.data.games import Move, Scenario, State
+from microtome.data.lines import objects
 from microtome.errors import ConfigError, PromptError, suggest
 from microtome.files import load_yaml
 
@@ -46,7 +46,7 @@ def read_prompts(path: Path, origin: Origin = "own") -> tuple[Prompt, ...]:
     """The prompts of a JSONL file, in order; PromptError names file and line."""
     found: dict[tuple[str, int], int] = {}
     prompts: list[Prompt] = []
-    for number, content in _objects(path):
+    for number, content in objects(path, "prompt"):
         count = sum(prompt.scenario == content.get("scenario") for prompt in prompts)
         prompt = _prompt(path, number, {"variant": count + 1, **content, "origin": origin})
         key = (prompt.scenario, prompt.variant)
@@ -103,26 +103,6 @@ def of_texts(scenario: Scenario, texts: Sequence[str], first: int) -> tuple[Prom
         )
         for i, text in enumerate(texts)
     )
-
-
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number and content of every line that is not blank."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise PromptError(f"The prompt file {path} does not exist.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptError(f"The prompt file {path} cannot be read: {error}.") from None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-        except ValueError as error:
-            raise PromptError(f"{path}, line {number}: not valid JSON: {error}.") from None
-        if not isinstance(content, dict):
-            raise PromptError(f"{path}, line {number}: a prompt is a JSON object in braces.")
-        yield number, content
 
 
 def _prompt(path: Path, number: int, content: dict[str, Any]) -> Prompt:

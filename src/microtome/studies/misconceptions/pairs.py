@@ -6,14 +6,14 @@ or "test"). Where no member of a pair states the misconception's answer, the mem
 `expected_correct_answer`s are the two answers. Whatever is wrong is named with file and line.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from microtome.data.lines import objects
 from microtome.errors import AnswerError, PromptError, suggest
 
 Label = Literal["correct", "misconception"]
@@ -88,7 +88,7 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
     """The pairs of a JSONL file, in the order in which they begin; PromptError names the line."""
     groups: dict[str, list[tuple[int, _Line]]] = {}
     seen: dict[str, int] = {}
-    for number, content in _objects(path):
+    for number, content in objects(path, "prompt"):
         line = _line(path, number, content)
         if line.id in seen:
             raise PromptError(
@@ -106,25 +106,6 @@ def of_rows(rows: Sequence[Any]) -> tuple[Pair, ...]:
     """Pairs from the rows of both members of each, in turn."""
     prompts = [Prompt(**row) for row in rows]
     return tuple(Pair(a, b) for a, b in zip(prompts[::2], prompts[1::2], strict=True))
-
-
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise PromptError(f"The prompt file {path} does not exist.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptError(f"The prompt file {path} cannot be read: {error}.") from None
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-        except ValueError as error:
-            raise PromptError(f"{path}, line {number}: not valid JSON: {error}.") from None
-        if not isinstance(content, dict):
-            raise PromptError(f"{path}, line {number}: a prompt is a JSON object in braces.")
-        yield number, content
 
 
 def _line(path: Path, number: int, content: dict[str, Any]) -> _Line:
