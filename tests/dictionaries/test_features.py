@@ -275,3 +275,12 @@ def test_refusals(model, texts, sae):
         feature_page(sae, model, texts, 1, contexts=0)
     with pytest.raises(InputError, match="no token that counts"):
         feature_page(sae, model, ["bird"], 1, context=1)
+
+
+def test_a_feature_that_always_fires_has_a_lower_bound(model, texts):
+    sae = random_sae(model.parts.d_model, site=SITE)
+    bias = sae.b_enc.clone()
+    bias[0] = 1e9
+    found = feature_page(replace(sae, b_enc=bias), model, texts, 0).density
+    assert (found.value, found.high, found.clusters) == (1.0, 1.0, 40)
+    assert found.low == pytest.approx(40 / (40 + 1.96**2), abs=1e-3)

@@ -89,3 +89,13 @@ def test_refusals():
         purity(f, ["a", "b"])
     with pytest.raises(InputError, match="one kind"):
         auroc([1.0, 2.0], [True, True])
+
+
+def test_a_perfect_share_of_few_clusters_is_not_certain():
+    """Ten texts of four tokens, five of them of the class: Wilson's interval of 5 in 5."""
+    labels = ["a" if i // 4 % 2 else "b" for i in range(40)]
+    fires = torch.tensor([[1.0 if label == "a" else 0.0] for label in labels])
+    latent = purity(fires, labels, clusters=[i // 4 for i in range(40)]).latents[0]
+    for share in (latent.precision, latent.recall):
+        assert (share.value, share.high, share.n, share.clusters) == (1.0, 1.0, 20, 5)
+        assert share.low == pytest.approx(5 / (5 + 1.96**2), abs=1e-3)

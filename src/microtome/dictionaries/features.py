@@ -163,12 +163,14 @@ def _page(
 
 
 def _density(counts: np.ndarray, tokens: np.ndarray, seed: int) -> Interval:
-    """Over texts; for a feature that never fires, Wilson's interval over tokens."""
+    """Over texts; Wilson's over tokens for one that never fires, over texts for one that always."""
     used = tokens > 0
     if not used.any():
         raise InputError("The texts hold no token that counts; BOS counts only with bos=True.")
     if not counts.any():
         return proportion(0, int(tokens.sum()))
+    if (counts == tokens).all():
+        return proportion(int(used.sum()), int(used.sum()))
     return bootstrap_ratio(counts[used], tokens[used], resamples=1000, seed=seed, within=(0, 1))
 
 

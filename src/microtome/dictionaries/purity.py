@@ -11,7 +11,7 @@ firings, in standard errors, than this latent has.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -161,9 +161,15 @@ def _share(
     hits: NDArray[np.bool_], under: NDArray[np.bool_], owner: NDArray[np.intp], resamples: int,
     seed: int,
 ) -> Interval:  # fmt: skip
-    """hits / under: Wilson's interval where every item is its own cluster."""
+    """hits / under: Wilson's interval where every item is its own cluster, or where all hit.
+
+    A share of 1 leaves resampling nothing to vary: each cluster then counts as one item.
+    """
     if owner.max() + 1 == len(owner):
         return proportion(int(hits.sum()), int(under.sum()))
+    if hits.sum() == under.sum():
+        clusters = len(np.unique(owner[under]))
+        return replace(proportion(clusters, clusters), n=int(under.sum()))
     return bootstrap_ratio(
         hits, under, owner.tolist(), resamples=resamples, seed=seed, within=(0, 1)
     )
