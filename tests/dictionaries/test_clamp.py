@@ -188,3 +188,12 @@ def test_a_clamp_in_mid_block_that_changes_nothing_keeps_every_bit(dtype):
     assert (own > 0).any()
     assert torch.equal(model.run(TEXT, write=sae.clamp([3, 4], own)).logits, run.logits)
     assert not torch.equal(model.run(TEXT, write=sae.clamp([3, 4], own + 1)).logits, run.logits)
+
+
+def test_a_layer_counted_from_the_end_is_that_layer(model):
+    sae, coder = random_sae(model.parts.d_model), random_transcoder(model.parts.d_model)
+    back = 2 - model.n_layers
+    for one, sites in ((sae, (resid_post, resid_post)), (coder, (mlp_in, mlp_out))):
+        ends = {"site_in": sites[0][back], "site_out": sites[1][back]}
+        same = model.run(TEXT, write=one.ablate([1, 2])).logits
+        assert torch.equal(model.run(TEXT, write=replace(one, **ends).ablate([1, 2])).logits, same)

@@ -57,6 +57,14 @@ def test_an_edit_before_the_start_is_refused(checkpoint):
     edit = mt.Ablate(mlp_out[1], positions=(2,))
     with pytest.raises(mt.MicrotomeError, match="before the replay's start 4"):
         replay.run([[edit]], start=4)
+    everywhere = mt.Ablate(mlp_out[1])
+    with pytest.raises(mt.MicrotomeError, match=r"edited at every token.*starts at 4"):
+        replay.run([[everywhere]], start=4)
+    with pytest.raises(mt.MicrotomeError, match=r"edited at every token.*starts at 1"):
+        replay.run([[everywhere]], start=1)
+    spared = mt.Ablate(mlp_out[1], bos=False)
+    found, whole = (replay.run([[spared]], start=start) for start in (1, 0))
+    torch.testing.assert_close(found, whole)
 
 
 def test_without_memory_for_a_batch_it_halves_and_gives_the_same(checkpoint, monkeypatch):

@@ -64,9 +64,10 @@ class Ports:
         for edit, single in sorted(found, key=lambda item: _rank(item[0])):
             self._place(edit, single)
         # Sources are read after every edit is placed, so that they are seen as edited.
-        for source in {e.source: None for e, _ in found if e.source is not None}:
-            self._demand(source)
-            self._note(source)
+        for source in dict.fromkeys(self._source(edit, single) for edit, single in found):
+            if source is not None:
+                self._demand(source)
+                self._note(source)
 
     def _demand(self, site: Site) -> None:
         anatomy = self.parts.anatomy
@@ -136,14 +137,21 @@ class Ports:
 
     # --- edits --------------------------------------------------------------------------------
 
+    def _source(self, edit: Edit, site: Site) -> Site | None:
+        """The single site that an edit at `site` reads besides it; layers count from 0."""
+        if edit.source is None:
+            return None
+        (source,) = edit.source.expand(self.parts.sizes)
+        return None if source == site else source
+
     def _place(self, edit: Edit, site: Site) -> None:
         if isinstance(edit, Replace) and not isinstance(edit.value, Tensor):
             edit = self._donated(edit, site)
         extent, edit = extent_of(
             edit, self.tokens, getattr(self.parts.config, "bos_token_id", None)
         )
-        if edit.source is not None:
-            self._edit_from(edit, edit.source, site, extent)
+        if (source := self._source(edit, site)) is not None:
+            self._edit_from(edit, source, site, extent)
         elif site.kind == "head_out":
             self._edit_head(edit, site, extent)
         elif site.kind == "resid_mid":

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import Cache, DynamicCache
 
 from microtome.errors import InputError
-from microtome.model.edit import Edit
+from microtome.model.edit import Edit, Replace
 from microtome.model.hooks import Call, recorded_calls
 from microtome.model.model import Model
 from microtome.model.ports import Ports
@@ -56,6 +56,7 @@ class Replay:
         suffix = Tokens(self.tokens.ids[:, start:], self.tokens.mask[:, start:]).repeat(count)
         ports = Ports(self.model.parts, suffix, self.model.adapter)
         for row, its_edits in enumerate(edits):
+            self._demand_later(its_edits, start)
             ports.write(_shifted(edit, row, start, self.length) for edit in its_edits)
         if not whole and max(layers) < self.model.n_layers - 1:
             self._narrow_last_layer(ports)
@@ -63,6 +64,19 @@ class Replay:
         with torch.no_grad(), ports.taps.placed():
             hidden = self._through(first, count, start)
         return self.model.unembed(hidden[:, -1])
+
+    def _demand_later(self, edits: Sequence[Edit], start: int) -> None:
+        """Edits of every token touch none before the start; a Replace may put there what was."""
+        bos = getattr(self.model.parts.config, "bos_token_id", None)
+        for edit in edits:
+            if edit.positions is not None or isinstance(edit, Replace):
+                continue
+            spared = 0 if edit.bos or bos is None else int(self.tokens.ids[0, 0] == bos)
+            if start > spared:
+                raise InputError(
+                    f"{edit.site} is edited at every token, and the replay starts at {start}; "
+                    f"name positions from there on, or replay from {spared}."
+                )
 
     def _narrow_last_layer(self, ports: Ports) -> None:
         """Past the last layer's attention only the last position is read: project only that.
