@@ -83,6 +83,8 @@ def test_few_clusters_cannot_claim() -> None:
     assert statistics.sign_flip(effects, np.repeat(range(5), 4).tolist())[0] == 2 / 2**5
     assert statistics.sign_flip(effects)[0] < 0.001
     assert statistics.sign_flip(np.zeros((6, 2))).tolist() == [1.0, 1.0]
+    equal = np.column_stack([np.full(8, 0.1), np.random.default_rng(0).normal(size=8), [0.2] * 8])
+    assert statistics.sign_flip(equal)[[0, 2]].tolist() == [2 / 2**8] * 2
 
 
 def test_benjamini_hochberg_by_hand() -> None:

@@ -161,9 +161,10 @@ def _t(flips: Floats, sums: Floats) -> Floats:
     total = np.abs(flips @ sums)
     squares = (sums**2).sum(axis=0)
     count = len(sums)
-    # sum((s - mean)^2) = sum(s^2) - total^2 / count, whatever the signs.
-    spread = np.sqrt(np.maximum(squares - total**2 / count, 0.0) + 1e-24 * squares)
-    with np.errstate(invalid="ignore"):
+    # sum((s - mean)^2) = sum(s^2) - total^2 / count, whatever the signs. Below 1e-12 of the squares
+    # that is rounding, which differs between flips and would part what is equal.
+    spread = np.sqrt(np.maximum(squares - total**2 / count, 1e-12 * squares))
+    with np.errstate(invalid="ignore", divide="ignore"):
         t: Floats = total / spread
     return np.nan_to_num(t, nan=0.0)
 

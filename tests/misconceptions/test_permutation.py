@@ -51,9 +51,11 @@ def test_false_claims_are_as_rare_as_the_level_says():
 
 
 def test_the_smallest_p_is_reached_by_an_effect_without_exception():
-    for pairs in (6, 11):
-        constant = np.ones((pairs, 1))
-        assert sign_flips(constant).p_max_t[0] == pytest.approx(smallest_p(pairs))
+    for pairs, size in ((6, 1.0), (8, 0.1), (11, 0.1)):
+        others = np.random.default_rng(0).normal(size=(pairs, 2))
+        found = sign_flips(np.column_stack([np.full(pairs, size), others]))
+        assert found.p_max_t[0] == pytest.approx(smallest_p(pairs))
+        assert found.p_single[0] == pytest.approx(smallest_p(pairs))
     assert smallest_p(11) == pytest.approx(9.8e-4, rel=0.01)
     assert smallest_p(30) == pytest.approx(1 / 10_001)
 

@@ -88,8 +88,9 @@ def t_of(signs: NDArray[np.float64], effects: Floats) -> Floats:
     pairs = len(effects)
     total = signs @ effects
     squares = (effects**2).sum(0)
-    # sum((x − mean)²) = sum(x²) − total² / n, whatever the signs.
-    spread = np.sqrt(np.maximum(squares - total**2 / pairs, 0.0) + 1e-24 * squares)
+    # sum((x − mean)²) = sum(x²) − total² / n, whatever the signs. Below 1e-12 of the squares that
+    # is rounding, which differs between blocks and would part what is equal.
+    spread = np.sqrt(np.maximum(squares - total**2 / pairs, 1e-12 * squares))
     with np.errstate(invalid="ignore", divide="ignore"):
         t: Floats = total / spread * np.sqrt((pairs - 1) / pairs)
     return np.nan_to_num(t, nan=0.0)
