@@ -284,3 +284,12 @@ def test_a_feature_that_always_fires_has_a_lower_bound(model, texts):
     found = feature_page(replace(sae, b_enc=bias), model, texts, 0).density
     assert (found.value, found.high, found.clusters) == (1.0, 1.0, 40)
     assert found.low == pytest.approx(40 / (40 + 1.96**2), abs=1e-3)
+
+
+def test_a_page_says_how_many_texts_were_read_in_part(model, texts, sae, pages):
+    assert pages[0].n_cut == 0
+    assert "in part" not in document(pages)
+    long = sum(len(model.tokenize(text).ids[0]) > 12 for text in texts)
+    found = feature_page(sae, model, texts, 0, context=12)
+    assert 0 < found.n_cut == long <= len(texts)
+    assert f"{long} of the texts read in part" in found._repr_html_()

@@ -210,3 +210,15 @@ def test_corpus_words(tmp_path):
     assert corpus("specimen", 3) != corpus("specimen", 3, seed=1)
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     assert corpus(tmp_path / "a.txt", 1) == ["one"]
+
+
+def test_the_control_gives_no_token_its_own_codes(model):
+    """Two tokens a batch: half of all shufflings would leave them as they are."""
+    found = score(identity(model.parts.d_model), model, ["a b", "c d", "e f"], batch=1)
+    assert found.fvu.value < 1e-9
+    assert found.n_tokens == 6
+    sums = [model.run(text, read=SITE)[SITE][0, 1:].double() for text in ["a b", "c d", "e f"]]
+    swapped = sum(float((x - x.flip(0)).square().sum()) for x in sums)
+    every = torch.cat(sums)
+    total = float((every - every.mean(0)).square().sum())
+    assert found.fvu_shuffled.value == pytest.approx(swapped / total, rel=1e-4)

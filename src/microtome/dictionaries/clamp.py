@@ -1,7 +1,8 @@
 """Interventions on features by the delta rule: h ← h + Σ (f′ − f) · atom.
 
 Where no feature changes the activation keeps its bits, so ablating a feature that never fires, or
-clamping one to what it already is, changes no logit at all.
+clamping one to what it already is, changes no logit at all. Edits at one site act one after the
+other, each encoding what the one before left: features to be changed together go into one clamp.
 """
 
 from dataclasses import dataclass

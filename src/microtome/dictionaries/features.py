@@ -57,6 +57,8 @@ class FeaturePage:
     """Mean largest cosine of random directions with the atoms of this dictionary."""
     n_tokens: int
     n_texts: int
+    n_cut: int = 0
+    """Texts longer than the context, of which only the beginning was read."""
     stand_in: str = ""
     """Not empty where the dictionary stands in for a trained one."""
 
@@ -158,6 +160,7 @@ def _page(
         similar_chance=chance,
         n_tokens=int(tokens.sum()),
         n_texts=len(tokens),
+        n_cut=firings.cut,
         stand_in=dictionary.origin.stand_in,
     )
 

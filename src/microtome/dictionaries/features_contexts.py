@@ -74,6 +74,8 @@ class Firings:
     rng: np.random.Generator
     counts: list[np.ndarray] = field(default_factory=list)
     tokens: list[np.ndarray] = field(default_factory=list)
+    cut: int = 0
+    """Texts of which only the beginning was read."""
 
     def __post_init__(self) -> None:
         self.found = [_Found() for _ in self.features]
@@ -90,6 +92,7 @@ class Firings:
         f, mask, ids = dense.numpy(), batch.tokens.mask.cpu().numpy(), batch.tokens.ids.cpu()
         self.counts.append((f > 0).sum(1))
         self.tokens.append(kept.sum(1).numpy())
+        self.cut += batch.cut
         highest = np.where(np.isnan(f), -np.inf, f).max(1)
         for place, own in enumerate(self.found):
             own.values.append(f[..., place][f[..., place] > 0])

@@ -9,7 +9,7 @@ from torch import Tensor
 from microtome.dictionaries.contexts import Batch, read, sites_of
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.reconstruct import reconstruct
-from microtome.dictionaries.scores_sums import per_text
+from microtome.dictionaries.scores_sums import others, per_text
 from microtome.model.edit import Ablate, Edit, Replace
 from microtome.model.model import Model
 
@@ -40,7 +40,7 @@ def costs_of(
     clean = model.run(part.tokens, read=list(dict.fromkeys((site_in, site_out))))
     kept = part.kept.to(clean[site_in].device)
     x, shuffled = clean[site_in][kept], clean[site_out].float().clone()
-    order = torch.randperm(len(x), generator=generator).to(x.device)
+    order = others(len(x), generator).to(x.device)
     shuffled[kept] = dictionary.decode(dictionary.encode(x)[order], x)
     edits: dict[str, Edit] = {
         "dictionary": reconstruct(dictionary, bos=bos),

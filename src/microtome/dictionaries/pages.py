@@ -51,7 +51,7 @@ def document(pages: "Sequence[FeaturePage]") -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
         f"<h1>{escape(title)}</h1><p>{escape(first.model)}, {escape(first.site)}, "
-        f"{first.n_texts} texts, {first.n_tokens} tokens.</p>"
+        f"{first.n_texts} texts, {first.n_tokens} tokens{_cut(first)}.</p>"
         f'<nav aria-label="Features"><ul>{links}</ul></nav>'
         f"{''.join(section(page) for page in pages)}</body></html>\n"
     )
@@ -62,7 +62,8 @@ def section(page: "FeaturePage") -> str:
     warning = f"<p><strong>Stand-in: {escape(page.stand_in)}</strong></p>" if page.stand_in else ""
     numbers = (
         f"<p>Fires on {_percent(page.density.value)} of {page.n_tokens} tokens"
-        f"{_between(page)}; mean {page.mean:.3g} where it fires, largest {page.largest:.3g}.</p>"
+        f"{_between(page)}; mean {page.mean:.3g} where it fires, largest {page.largest:.3g}"
+        f"{_cut(page)}.</p>"
     )
     limit = page.largest or 1.0
     return (
@@ -75,6 +76,10 @@ def section(page: "FeaturePage") -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
+
+
+def _cut(page: "FeaturePage") -> str:
+    return f" ({page.n_cut} of the texts read in part)" if page.n_cut else ""
 
 
 def _between(page: "FeaturePage") -> str:

@@ -64,6 +64,14 @@ def per_text(values: Tensor, text: Tensor, texts: int) -> Tensor:
     return out.index_add_(0, text.to(values.device), values.double()).cpu()
 
 
+def others(n: int, generator: torch.Generator) -> Int[Tensor, " n"]:
+    """For each of n tokens another one, at random and none its own (one alone has no other)."""
+    order = torch.randperm(n, generator=generator)
+    found = torch.empty_like(order)
+    found[order] = order.roll(1)
+    return found
+
+
 @dataclass
 class Sums:
     """What a pass over texts adds up; names of `of` say what each is."""
@@ -109,8 +117,8 @@ class Sums:
     def _tokens(self, f: Tensor, x: Tensor, y: Tensor, mean: Tensor) -> dict[str, Tensor]:
         """What each token adds."""
         own = self.dictionary.decode(f, x).double()
-        order = torch.randperm(len(f), generator=self.generator).to(f.device)
-        others = self.dictionary.decode(f[order], x).double()
+        order = others(len(f), self.generator).to(f.device)
+        foreign = self.dictionary.decode(f[order], x).double()
         y = y.double()
         error, size = (y - own).square().sum(-1), y.norm(dim=-1)
         away = (y - mean).square().sum(-1)
@@ -118,7 +126,7 @@ class Sums:
         found = {
             "tokens": torch.ones_like(size),
             "error": error,
-            "error shuffled": (y - others).square().sum(-1),
+            "error shuffled": (y - foreign).square().sum(-1),
             "legacy": torch.where(away > 0, error / away.clamp(min=1e-30), 0.0),
             "active": (f > 0).sum(-1).double(),
             "norm": size,
