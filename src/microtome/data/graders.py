@@ -117,7 +117,9 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     return 1.0 - math.comb(n - c, k) / math.comb(n, k)
 
 
-def pass_rate(counts: Sequence[tuple[int, int]], k: int, *, seed: int = 42) -> Interval:
+def pass_rate(
+    counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95, seed: int = 42
+) -> Interval:
     """Mean pass@k over problems, each given as (n solutions, c right), with its interval.
 
     Where all problems agree on 0 or on 1 a bootstrap has no width; a mean in [0, 1] then still
@@ -125,5 +127,5 @@ def pass_rate(counts: Sequence[tuple[int, int]], k: int, *, seed: int = 42) -> I
     """
     rates = [pass_at_k(n, c, k) for n, c in counts]
     if len(rates) > 1 and (all(rate == 0 for rate in rates) or all(rate == 1 for rate in rates)):
-        return proportion(round(sum(rates)), len(rates), exact=True)
-    return bootstrap_mean(rates, seed=seed, within=(0, 1))
+        return proportion(round(sum(rates)), len(rates), level=level, exact=True)
+    return bootstrap_mean(rates, level=level, seed=seed, within=(0, 1))

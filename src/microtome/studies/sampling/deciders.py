@@ -12,6 +12,7 @@ from microtome.lab.study import Finding, Tables
 from microtome.statistics import Interval, bootstrap_mean
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.decisions import ELSEWHERE, FORK, RANDOM, Rows
+from microtome.studies.sampling.evidence import largest_elsewhere, over_problems
 from microtome.studies.sampling.verdicts import row_of, said
 
 if TYPE_CHECKING:
@@ -70,6 +71,22 @@ def size_of(rows: "pd.DataFrame", column: str, study: Configuration) -> dict[str
     return {"size": found.value, "size_low": found.low, "size_high": found.high}
 
 
+def chosen_size(rows: "pd.DataFrame", by: str, column: str, study: Configuration) -> Interval:
+    """Mean |column| at forks of the largest of `by`, each problem's as chosen on the other half."""
+    own = rows[rows["condition"] == FORK]
+    sizes = own.assign(size=own[column].abs()).pivot_table(
+        index="problem", columns=by, values="size"
+    )
+    return over_problems(largest_elsewhere(sizes.to_numpy(float)), study)
+
+
+def _chosen(size: Interval, study: Configuration) -> str:
+    """The interval, and what it is of."""
+    return said(size, study) + (
+        ", chosen on the other half of them" if size.low is not None else ""
+    )
+
+
 def _by(frame: "pd.DataFrame", column: str) -> "Iterator[tuple[str, Any, pd.DataFrame]]":
     for condition in CONDITIONS:
         here = frame[frame["condition"] == condition]
@@ -81,7 +98,10 @@ def decision_findings(
     tables: Tables, layers: Rows, top: Rows, study: Configuration
 ) -> list[Finding]:
     """Layers and components of the forks, how true their contributions are, the original's sum."""
-    found = [_layer(layers, tables["attribution_layers"], study), _component(top, study)]
+    found = [
+        _layer(layers, tables["attribution_layers"], study),
+        _component(top, tables["attribution_forks"], study),
+    ]
     found.append(_ablation(tables["attribution_ablations"], study))
     if study.formula == "seed":
         found.append(_seed(tables["attribution_layers"], study))
@@ -95,12 +115,12 @@ def _layer(layers: Rows, rows: "pd.DataFrame", study: Configuration) -> Finding:
     others = "; ".join(
         f"{name}: {_at(at[name], best['layer'])}" for name in (ELSEWHERE, RANDOM) if at[name]
     )
-    size = mean_of(forks.assign(size=forks["total"].abs()), "size", study, least=0.0)
+    size = chosen_size(rows, "layer", "total", study)
     return Finding(
         f"At {len(forks)} forks logit top 1 − top 2 is {forks['delta'].mean():.2f} on average; "
-        f"layer {best['layer']} writes most to either side, {best['size']:.2f} logits "
-        f"({said(size, study)}), {best['mean']:+.2f} for the token taken.",
-        best["size"], best["size_low"], best["size_high"], unit="logits", n=len(forks),
+        f"layer {best['layer']} writes most to either side, {size.value:.2f} logits "
+        f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken.",
+        size.value, size.low, size.high, unit="logits", n=len(forks),
         about="layer that writes most at forks", control=f"its size for the {others}",
     )  # fmt: skip
 
@@ -111,10 +131,10 @@ def _at(rows: Rows, layer: int) -> str:
     return f"{row['size']:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
 
 
-def _component(top: Rows, study: Configuration) -> Finding:
+def _component(top: Rows, parts: "pd.DataFrame", study: Configuration) -> Finding:
     best = top[0]
-    low, high = best["size_low"], best["size_high"]
-    ends = "" if low is None else f" ({study.level:.0%} interval {low:.2f} to {high:.2f})"
+    own = parts[parts["kind"].isin(("head", "mlp"))]
+    size = chosen_size(own, "component", "contribution", study)
     controls = [
         f"{words} {best[column]:.2f}"
         for words, column in (
@@ -123,10 +143,10 @@ def _component(top: Rows, study: Configuration) -> Finding:
         if best[column] is not None
     ]  # fmt: skip
     return Finding(
-        f"{best['component']} writes most over the forks, {best['size']:.2f} logits to either side"
-        f"{ends}, {best['mean']:+.2f} for the token taken, on {best['n']} forks of "
-        f"{best['problems']} problems.",
-        best["size"], low, high, unit="logits", n=best["n"],
+        f"{best['component']} writes most over the forks, {size.value:.2f} logits to either side "
+        f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken, "
+        f"on {best['n']} forks of {best['problems']} problems.",
+        size.value, size.low, size.high, unit="logits", n=best["n"],
         about="component that writes most at forks", control=", ".join(controls),
     )  # fmt: skip
 

@@ -3,13 +3,13 @@
 Completions of one problem share its text, so problems are what is drawn anew.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from microtome.statistics import Interval, bootstrap_mean, sign_flip
+from microtome.statistics import Interval, bootstrap_mean, proportion, sign_flip
 from microtome.studies.sampling.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -28,11 +28,46 @@ def over_problems(
     values: ArrayLike,
     study: Configuration,
     within: tuple[float, float] = (-np.inf, np.inf),
+    problems: Sequence[Hashable] | None = None,
 ) -> Interval:
-    """Mean of one value per problem with the interval that the configuration asks for."""
+    """Mean of values with the interval that the configuration asks for, over their `problems`.
+
+    Each value is a problem's own if None. Where all stand at one end of `within`, a bootstrap has
+    no width; the mean then still obeys Clopper and Pearson's bound for as many trials as problems.
+    """
+    numbers = np.asarray(values, float)
+    count = len(numbers) if problems is None else len(set(problems))
+    for end in within:
+        if count > 1 and np.isfinite(within).all() and np.all(numbers == end):
+            return _without_exception(end, within, count, len(numbers), study.level)
     return bootstrap_mean(
-        values, level=study.level, resamples=study.resamples, seed=study.seed, within=within
-    )
+        numbers, problems, level=study.level, resamples=study.resamples, seed=study.seed,
+        within=within,
+    )  # fmt: skip
+
+
+def _without_exception(
+    end: float, within: tuple[float, float], problems: int, n: int, level: float
+) -> Interval:
+    """`end` of a range that all of so many problems are at."""
+    low, high = within
+    share = proportion(problems if end == high else 0, problems, level=level, exact=True)
+    ends = [low + (high - low) * float(at) for at in (share.low or 0.0, share.high or 0.0)]
+    return Interval(end, ends[0], ends[1], level, n, problems)
+
+
+def largest_elsewhere(table: "np.ndarray") -> "np.ndarray":
+    """Each problem's value of "problem column" in the column largest over the other half of them.
+
+    A column chosen as the largest is too large on what it was chosen on; so it is not.
+    """
+    if len(table) < 2:
+        return np.asarray(table.max(1))
+    found = np.empty(len(table))
+    for half in (slice(0, None, 2), slice(1, None, 2)):
+        rest = slice(1 - (half.start or 0), None, 2)
+        found[half] = table[half, int(table[rest].mean(0).argmax())]
+    return found
 
 
 def columns_of(interval: Interval, name: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import numpy as np
 from microtome.data.graders import pass_rate
 from microtome.lab.study import Finding, Tables
 from microtome.methods.clusters_null import Contrast, within_between
-from microtome.statistics import proportion
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.evidence import bounds, over_problems, said
 
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 _KS = (1, 2, 5, 10, 20, 50, 100)
+_ARI = (-0.5, 1.0)
+"""Range of the adjusted Rand index (Chacón & Rastrojo 2023)."""
 
 
 def pass_table(frame: "pd.DataFrame", study: Configuration) -> Rows:
@@ -26,7 +27,7 @@ def pass_table(frame: "pd.DataFrame", study: Configuration) -> Rows:
     most = min(n for n, _ in counts)
     rows = []
     for k in (k for k in _KS if k <= most):
-        rate = pass_rate(counts, k, seed=study.seed)
+        rate = pass_rate(counts, k, level=study.level, seed=study.seed)
         rows.append(
             {"k": k, "pass": rate.value, "low": rate.low, "high": rate.high, "problems": rate.n}
         )
@@ -127,7 +128,7 @@ def _methods(done: "pd.DataFrame", tables: Tables, study: Configuration) -> list
     several = done[done["methods"] >= 2]
     found = []
     if len(several):
-        mean = over_problems(several["ari"].astype(float), study, within=(-1, 1))
+        mean = over_problems(several["ari"].astype(float), study, within=_ARI)
         plain, shuffled = (several[n].astype(float).mean() for n in ("ari_kmeans", "ari_shuffled"))
         found.append(
             Finding(
@@ -140,13 +141,14 @@ def _methods(done: "pd.DataFrame", tables: Tables, study: Configuration) -> list
         )  # fmt: skip
     controls = tables.get("cluster_controls")
     if controls is not None and len(controls):
-        single = int((controls["k"] == 1).sum())
-        share = proportion(single, len(controls), level=study.level)
+        single = (controls["k"] == 1).to_numpy(float)
+        # Methods of one problem share its numbers.
+        share = over_problems(single, study, (0, 1), list(controls["problem"]))
         found.append(
             Finding(
-                f"The solutions of one method alone are one cluster in {single} of "
-                f"{len(controls)} cases ({share.low:.2f} to {share.high:.2f}).",
-                share.value, share.low, share.high, unit="share with K = 1", n=len(controls),
+                f"The solutions of one method alone are one cluster in {int(single.sum())} of "
+                f"{len(controls)} cases ({said(share, study)}).",
+                **bounds(share), unit="share with K = 1",
                 about="one method alone",
                 control="solutions of several methods: "
                 f"{(several['k'] == 1).mean() if len(several) else float('nan'):.0%} have K = 1",

@@ -13,8 +13,10 @@ from microtome.studies.sampling.evidence import (
     columns_of,
     flip_p,
     groups,
+    largest_elsewhere,
     over_problems,
     said,
+    wide,
 )
 
 if TYPE_CHECKING:
@@ -76,9 +78,10 @@ def variance_findings(settings: Rows, tables: Tables, study: Configuration) -> l
     here = [r for r in settings if r["checkpoint"] == last and r["temperature"] == hottest]
     if not all(r.get("split_half_relative") is not None for r in here):
         return [_only_total(here, last, hottest, study)]
-    found = [_where(here, last, hottest, greedy)]
     frame = tables["variance"]
-    layer = max(here, key=lambda row: row["split_half_relative"])["layer"]
+    found = [_where(here, frame, greedy, study)]
+    # Chosen beforehand: the layer of the largest spread would be the one most by chance.
+    layer = here[study.layer_among([row["layer"] for row in here])]["layer"]
     own = frame[(frame["layer"] == layer) & frame["split_half"].notna()]
     found += _hotter(own[own["checkpoint"] == last], layer, last, study)
     found += _longer(own[own["temperature"] == hottest], layer, hottest, study)
@@ -95,20 +98,22 @@ def _nothing(frame: "pd.DataFrame", greedy: bool) -> Finding:
     )  # fmt: skip
 
 
-def _where(here: Rows, last: int, hottest: float, greedy: bool) -> Finding:
+def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration) -> Finding:
     top = max(here, key=lambda row: row["split_half_relative"])
-    other = top["control_relative"]
+    last, hottest, other = top["checkpoint"], top["temperature"], top["control_relative"]
+    cells = frame[(frame["checkpoint"] == last) & (frame["temperature"] == hottest)]
+    table = wide(cells, "split_half_relative", [row["layer"] for row in here], "layer")
+    spread = over_problems(largest_elsewhere(table), study)
     cold = " T = 0 is one greedy completion, deterministic: it has no variance." if greedy else ""
     ends = ""
-    if top["split_half_relative_low"] is not None:
-        ends = f" ({top['split_half_relative_low']:.3f} to {top['split_half_relative_high']:.3f})"
+    if spread.low is not None and spread.high is not None:
+        ends = f" ({spread.low:.3f} to {spread.high:.3f}; layer chosen on other problems)"
     return Finding(
         f"At T = {hottest:g}, {last} tokens in, completions of one problem differ most in layer "
-        f"{top['layer']}: {top['split_half_relative']:.3f} of mean |z|²{ends} is variance between "
+        f"{top['layer']}: {spread.value:.3f} of mean |z|²{ends} is variance between "
         f"them; tr Cov says {top['tr_cov_relative']:.3f}, the rest of which is tokens.{cold}",
-        top["split_half_relative"], top["split_half_relative_low"],
-        top["split_half_relative_high"], unit="split-half variance / mean |z|²",
-        n=top["problems"], about=f"spread at T={hottest:g}, {last} tokens",
+        **bounds(spread), unit="split-half variance / mean |z|²",
+        about=f"spread at T={hottest:g}, {last} tokens",
         control=f"halves of different completions: {other:+.4f}",
     )  # fmt: skip
 
