@@ -17,7 +17,7 @@ from microtome.dictionaries.load import load_dictionary
 from microtome.dictionaries.recipes import BatchTopK, TopK
 from microtome.dictionaries.sae import SAE
 from microtome.dictionaries.training import train
-from microtome.errors import RunError
+from microtome.errors import InputError, RunError
 from microtome.files import read_jsonl
 from tests.dictionaries.unattended import RECIPES, SAVE_EVERY, SITE, activations
 
@@ -100,6 +100,24 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path):
     (tmp_path / NAME).write_bytes(content[: len(content) // 2])
     with pytest.raises(RunError, match="damaged"):
         train(TopK(32, SITE, k=4), x, steps=3, batch=128, checkpoint=tmp_path)
+
+
+def test_a_checkpoint_of_the_same_plan_on_other_data_is_refused(tmp_path):
+    x = activations(1000)
+    train(TopK(32, SITE, k=4), x, steps=3, batch=128, checkpoint=tmp_path)
+    again = train(TopK(32, SITE, k=4), x.clone(), steps=3, batch=128, checkpoint=tmp_path)
+    assert [row["step"] for row in again.curve] == [1, 3]
+    moved, changed = x.roll(1, 0), x.clone()
+    changed[700, 3] += 1e-3
+    for other in (moved, changed, x[:-1], x.double()):
+        with pytest.raises(RunError, match="belongs to another training"):
+            train(TopK(32, SITE, k=4), other, steps=3, batch=128, checkpoint=tmp_path)
+
+
+def test_activations_that_do_not_differ_are_refused_by_name(tmp_path):
+    for x in (activations(1000)[:1], torch.ones(64, 16)):
+        with pytest.raises(InputError, match=r"first batch at resid_post\[2\] do not differ"):
+            train(TopK(32, SITE, k=4), x, steps=3, batch=len(x))
 
 
 def killed(command: list[str], folder: Path, step: int) -> bool:

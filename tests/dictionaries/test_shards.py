@@ -116,6 +116,9 @@ def test_a_stopped_capture_goes_on_to_the_same_files(model, texts, tmp_path, mon
     assert again.verify() == []
     with pytest.raises(RunError, match="give another folder"):
         capture(model, texts[:-1], SITES, tmp_path / "broken", shard_tokens=300)
+    half = mt.load("specimen:world", dtype="bfloat16")
+    with pytest.raises(RunError, match="computed 'float32', and 'bfloat16' was asked for"):
+        capture(half, texts, SITES, tmp_path / "broken", shard_tokens=300)
 
 
 def test_damage_is_found(model, texts, tmp_path):
@@ -169,3 +172,17 @@ def test_a_manifest_of_another_version_is_not_trusted(model, texts, tmp_path):
     with pytest.raises(RunError, match="run it again"):
         open_shards(tmp_path)
     assert replace(found, mix=1).round(0, SITES[:1])[SITES[0]].dtype == torch.bfloat16
+
+
+def test_a_training_goes_on_only_with_the_data_it_began_with(model, texts, tmp_path):
+    """Other texts, another model precision or another way of mixing give other batches."""
+    half = mt.load("specimen:world", dtype="bfloat16")
+    made = [stream(one, texts, SITES, buffer=size) for one, size in ((model, 300), (half, 300))]
+    made += [stream(model, texts, SITES, buffer=400), stream(model, texts[1:], SITES, buffer=300)]
+    first = capture(model, texts, SITES, tmp_path / "a", shard_tokens=300)
+    made += [first, replace(first, mix=2)]
+    made += [capture(model, texts[1:], SITES, tmp_path / "b", shard_tokens=300)]
+    digests = [one.digest for one in made]
+    assert len(set(digests)) == len(made)
+    assert stream(model, texts, SITES, buffer=300).digest == digests[0]
+    assert open_shards(tmp_path / "a").digest == first.digest

@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from microtome import files
 from microtome.dictionaries.harvest import Rows, harvest, single_sites, windows
 from microtome.errors import InputError
 from microtome.model.model import Model
@@ -32,6 +33,11 @@ class Activations(Protocol):
     @property
     def model(self) -> str:
         """The model's name and digest, or "" for activations from elsewhere."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of the data: a training goes on from a checkpoint only on the same."""
         ...
 
     def round(self, number: int, sites: Sequence[Site]) -> Batch:
@@ -100,6 +106,11 @@ class InMemory:
     def sites(self) -> tuple[Site, ...]:
         return tuple(self.values)
 
+    @property
+    def digest(self) -> str:
+        told = {str(site): [list(v.shape), _checksum(v)] for site, v in self.values.items()}
+        return files.digest(told)
+
     def round(self, number: int, sites: Sequence[Site]) -> Batch:
         return {site: self.values[site] for site in sites}
 
@@ -117,6 +128,10 @@ class Stream:
     @property
     def model(self) -> str:
         return identity(self.source)
+
+    @property
+    def digest(self) -> str:
+        return files.digest([precision(self.source), self.rows, self.blocks])
 
     def round(self, number: int, sites: Sequence[Site]) -> Batch:
         block = self.blocks[number % len(self.blocks)]
@@ -162,3 +177,17 @@ def identity(model: Model) -> str:
     """What a model is called in manifests: its name and digest."""
     adapter = "" if model.adapter_source is None else f"+{model.adapter_source.digest[:16]}"
     return f"{model.name}@{model.source.digest[:16]}{adapter}"
+
+
+def precision(model: Model) -> str:
+    """What a model computes in, which changes its activations and not its digest."""
+    hf = model.parts.hf
+    bits = [f" in {b} bits" for b in (4, 8) if getattr(hf, f"is_loaded_in_{b}bit", False)]
+    return "".join([str(hf.dtype).removeprefix("torch."), *bits])
+
+
+def _checksum(value: Tensor) -> int:
+    """Of every bit and its row, the same whatever the order of adding up."""
+    whole = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    rows = value.contiguous().view(whole[value.element_size()]).sum(-1, dtype=torch.int64)
+    return int((rows * torch.arange(1, len(rows) + 1, device=rows.device)).sum())

@@ -85,17 +85,17 @@ def batch_top(pre: Float[Tensor, "tokens d_dict"], count: int, room: float = 1.2
     """
     sample = pre[::16].float().flatten()
     rank = min(len(sample), math.ceil(room * count * len(sample) / pre.numel()))
-    found = _above(pre, sample.kthvalue(len(sample) - rank + 1).values)
+    found = _where(pre > sample.kthvalue(len(sample) - rank + 1).values.clamp(min=0))
     if len(found.ids) < count:
         exact = pre.float().flatten().kthvalue(max(1, pre.numel() - count + 1)).values
-        found = _above(pre, torch.nextafter(exact, exact.new_tensor(-torch.inf)))
+        found = _where((pre >= exact) & (pre > 0))
     return found
 
 
-def _above(pre: Tensor, threshold: Tensor) -> Chosen:
-    rows, ids = torch.nonzero(pre > threshold.clamp(min=0), as_tuple=True)
-    counts = torch.bincount(rows, minlength=len(pre))
-    return Chosen(ids, rows, counts.cumsum(0) - counts, pre.shape[1])
+def _where(mask: Tensor) -> Chosen:
+    rows, ids = torch.nonzero(mask, as_tuple=True)
+    counts = torch.bincount(rows, minlength=len(mask))
+    return Chosen(ids, rows, counts.cumsum(0) - counts, mask.shape[1])
 
 
 def _group(width: int, k: int) -> int:

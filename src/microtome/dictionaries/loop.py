@@ -68,7 +68,8 @@ class Plan:
 
     def digest(self, source: Activations, fellows: Ranks) -> str:
         """Of the plan, the data and the number of ranks."""
-        told = [repr(self), source.model, [str(s) for s in source.sites], fellows.size]
+        sites = [str(s) for s in source.sites]
+        told = [repr(self), source.model, sites, source.digest, fellows.size]
         return files.digest(told)
 
     def trainee(self, recipe: Recipe, first: Batch) -> nn.Module:
@@ -117,7 +118,7 @@ class Loop:
 
     def go(self, book: Logbook, folder: Path | None, save_every: int) -> None:
         """From the last checkpoint, or the start, to the end."""
-        digest = self.plan.digest(self.source, self.fellows)
+        digest = "" if folder is None else self.plan.digest(self.source, self.fellows)
         if folder is not None:
             self._resume(files.writable(folder), digest)
         book.begin(self.step, self.curves)

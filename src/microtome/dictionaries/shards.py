@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from microtome import files
-from microtome.dictionaries.activations import Batch, cut, identity
+from microtome.dictionaries.activations import Batch, cut, identity, precision
 from microtome.dictionaries.harvest import Block, Rows, harvest, single_sites, windows
 from microtome.errors import ConfigError, RunError
 from microtome.model.model import Model
@@ -44,6 +44,10 @@ class Shards:
     @property
     def model(self) -> str:
         return str(self.manifest["identity"]["model"])
+
+    @property
+    def digest(self) -> str:
+        return files.digest([self.manifest["identity"], self.manifest["shards"], self.mix])
 
     @property
     def tokens(self) -> int:
@@ -120,6 +124,7 @@ def capture(
     stretches = cut([len(row) for row in rows], shard_tokens)
     who = {
         "model": identity(model),
+        "computed": precision(model),
         "sites": [str(site) for site in chosen],
         "dtype": dtype,
         "texts": files.digest(rows),

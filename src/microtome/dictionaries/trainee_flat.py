@@ -19,6 +19,7 @@ from microtome.dictionaries.nonlinearity import Nonlinearity
 from microtome.dictionaries.recipes import Recipe
 from microtome.dictionaries.sae import SAE
 from microtome.dictionaries.transcoder import Transcoder
+from microtome.errors import InputError
 
 
 class Flat(nn.Module):
@@ -61,6 +62,11 @@ class Flat(nn.Module):
             scale.copy_(values.shape[-1] ** 0.5 / length)
         x, y = self.normed(x, y)
         self.variance.copy_(y.pow(2).sum(-1).mean())
+        if self.variance == 0:
+            raise InputError(
+                f"The {len(y)} activations of the first batch at {self.recipe.writes} do not "
+                f"differ, so there is nothing to learn from them; give a larger batch."
+            )
         self.w_enc.copy_(self.w_dec if self.recipe.target is None else self._predicting(x, y))
         guess = self.reconstruction(x)
         self.w_enc.mul_((guess * y).sum() / guess.pow(2).sum().clamp(min=1e-12))
