@@ -7,8 +7,11 @@ import pytest
 
 import microtome as mt
 from microtome.data.problems import Problem
+from microtome.lab.run import run
+from microtome.lab.terminal import Terminal
 from microtome.studies.sampling import Sampling
 from microtome.studies.sampling.drawing import pooling_of
+from microtome.studies.sampling.drift import _Drifting
 from microtome.studies.sampling.manifold import oracle_latents
 from microtome.studies.sampling.oracle import oracle_ids, oracle_text
 from microtome.studies.sampling.problem_set import problems_of, prompt_of
@@ -85,6 +88,27 @@ def test_what_is_not_forced_is_compared_over_the_same_tokens(model, tmp_path):
         ids = model.tokenizer(text, add_special_tokens=False)["input_ids"]
         found.append(np.linalg.norm(after(ids) - after(oracle)))
     np.testing.assert_allclose(own["distance"], found, atol=1e-2)
+
+
+def test_what_is_forced_grows_as_long_as_what_is_not(model, tmp_path):
+    study = little(tmp_path, max_new_tokens=30)
+    work = _Drifting(model, problems_of(study)[0], study)
+    ids = oracle_ids(model, work.problem, oracle_text(work.problem, study), study)
+    free, forced = work._sampled(()), work._sampled(ids[:12])
+    assert max(free.lengths) == 30, "cut off, or this shows nothing"
+    assert max(forced.lengths) == 30 - 12
+
+
+def test_a_short_oracle_of_another_problem_leaves_something_to_go_on_with(tmp_path):
+    first, second = problems_of(little(tmp_path, n_problems=2))
+    path = tmp_path / "oracle.jsonl"
+    told = {first.id: " ".join([first.solution] * 2), second.id: second.solution}
+    path.write_text("\n".join(json.dumps({"id": i, "text": t}) for i, t in told.items()))
+    fields = {"n_problems": 2, "steps": ("drift",)}
+    study = little(tmp_path, oracle_file=path, max_new_tokens=110, **fields)
+    rows = run(study, terminal=Terminal()).table("drift")
+    prefix = rows[rows["problem"] == first.id].groupby("arm")["prefix"].first()
+    assert prefix["control"] < prefix["forced"] == prefix["unforced"]
 
 
 def test_oracle_texts_come_from_a_file(tmp_path):

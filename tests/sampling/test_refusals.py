@@ -39,6 +39,8 @@ def refused(tmp_path, capsys, monkeypatch):
         (["--layer", "-7"], "Layer -7"),
         (["--stride", "7"], "Stride 7 is longer than checkpoint 6"),
         (["--checkpoints", "6,100"], "Checkpoint 100 lies beyond max_new_tokens 56"),
+        (["--cluster-tokens", "600"], "takes 512, prompt included; lower --cluster-tokens"),
+        (["--branch-tokens", "460"], "lower --max-new-tokens and --branch-tokens"),
         (["--judge-enabled"], "needs a key: put OPENROUTER_API_KEY"),
         (["--cluster-samples", "9"], "raise cluster_samples to 15, or insist with --force"),
         (["--problems", "nowhere.jsonl"], "nowhere.jsonl does not exist"),

@@ -187,3 +187,15 @@ def test_lookahead_multiplies_the_probabilities_of_what_follows(tmp_path):
     assert (forks["p2_ahead"] > 0).all()
     assert forks["relative"].isna().all(), "no continuations, no unit for D"
     assert 0 in forks["t"].tolist(), "the least certain step is the first"
+
+
+@pytest.mark.medium
+def test_the_last_number_of_a_branch_that_was_cut_off_is_no_other_answer(tmp_path):
+    study = little(
+        tmp_path, n_problems=1, continuations=0, finish_branches=False, grader="number",
+        steps=("sensitivity",),
+    )  # fmt: skip
+    forks = run(study, terminal=Terminal()).table("forks")
+    assert not forks["finished"].all()
+    assert forks.loc[~forks["finished"], "outcome_change"].isna().all()
+    assert forks.loc[~forks["finished"], "answer"].notna().any(), "a number stood there"

@@ -118,8 +118,13 @@ class Branched:
         }
 
     def _changed(self, before: str | None, after: str | None, finished: bool) -> bool | None:
-        """Whether the answer is another or gone; None where the branch was cut off before one."""
+        """Whether the answer is another or gone; None where a text was cut off before one.
+
+        The last number of a text that was cut off is just how far it came.
+        """
         if self.grader is None or before is None or (after is None and not finished):
+            return None
+        if self.grader.name == "number" and not (finished and self.baseline.finished):
             return None
         return after is None or not self.grader.same(after, before)
 

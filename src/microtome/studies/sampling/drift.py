@@ -4,7 +4,8 @@ The first P of the oracle's tokens are forced; what the model then writes is com
 oracle went on to write, both pooled from the fork on. Completions of step `manifold` are compared
 over the very same tokens of theirs, so the pair differs in the prefix alone. The original's
 distance, of the forced continuation to the whole oracle, stands beside it.
-Control: as many tokens of another problem's oracle forced, which must not bring it closer.
+Control: as many tokens of another problem's oracle forced, which must not bring it closer (its
+first P where these would be most of it).
 """
 
 import math
@@ -35,7 +36,7 @@ class Drift(Step):
     """Distance to the oracle after its beginning was forced."""
 
     name = "drift"
-    version = 2
+    version = 3
     summary = "How far completions drift from an oracle whose first tokens are forced."
     reads = (*ORACLE_FIELDS, "oracle_percentage")
 
@@ -56,16 +57,18 @@ class Drift(Step):
         work = _Drifting(warm, problem, study)
         ids = oracle_ids(warm, problem, oracle_text(problem, study), study)
         cut = math.ceil(study.oracle_percentage * len(ids))
-        wrong = oracle_ids(warm, problem, oracle_text(other, study), study)[:cut]
+        theirs = oracle_ids(warm, problem, oracle_text(other, study), study)
+        most = cut if 2 * cut <= len(theirs) else math.ceil(study.oracle_percentage * len(theirs))
+        wrong = theirs[: min(cut, most)]
         rest, whole = work.after(ids[:cut], ids[cut:]), work.whole()
         arms = {
-            "forced": work.drawn(ids[:cut]),
-            "unforced": work.unforced(cut),
-            "control": work.drawn(wrong),
+            "forced": (cut, *work.drawn(ids[:cut])),
+            "unforced": (cut, *work.unforced(cut)),
+            "control": (len(wrong), *work.drawn(wrong)),
         }
         rows = [
-            {"problem": problem.id, "arm": arm, "prefix": cut, **row}
-            for arm, (z, labels) in arms.items()
+            {"problem": problem.id, "arm": arm, "prefix": prefix, **row}
+            for arm, (prefix, z, labels) in arms.items()
             for row in _distances(z, rest, whole, layers_of(warm, study), labels)
         ]
         return Product({"drift": rows})
@@ -109,11 +112,11 @@ class _Drifting:
 
     def drawn(self, prefix: Sequence[int]) -> "tuple[np.ndarray, Rows]":
         """Completions behind the prefix: latents "layer n d", and what is known of each."""
-        samples = self._sampled(prefix)
+        samples, longest = self._sampled(prefix), self.longest - len(prefix)
         # Where none is long enough, asking for all says so.
-        kept = pooled_rows(samples, self.longest) or list(range(len(samples)))
+        kept = pooled_rows(samples, longest) or list(range(len(samples)))
         text = [self._text([*prefix, *samples.completions[i]]) for i in kept]
-        return _latents(samples, self.longest, kept), self._labels(kept, text)
+        return _latents(samples, longest, kept), self._labels(kept, text)
 
     def unforced(self, cut: int) -> "tuple[np.ndarray, Rows]":
         """Free completions, pooled from their own token `cut` on."""
@@ -130,9 +133,12 @@ class _Drifting:
         return states, self._labels(kept, [samples.text(i) for i in kept])
 
     def _sampled(self, prefix: Sequence[int]) -> Samples:
+        """As long as a free completion, the prefix included."""
+        longest = self.longest - len(prefix)
         return drawn(
-            self.model, self.problem, self.study, self.pooling, n=self.study.samples,
-            temperature=self.study.manifold_temperature, longest=self.longest, forced=prefix,
+            self.model, self.problem, self.study, pooling_of(self.study, "manifold", [longest]),
+            n=self.study.samples, temperature=self.study.manifold_temperature, longest=longest,
+            forced=prefix,
         )  # fmt: skip
 
     def _text(self, ids: Sequence[int]) -> str:

@@ -39,7 +39,9 @@ def _identity(problem: Problem, study: Configuration) -> list[object]:
 
 def _written(problem: Problem, study: Configuration) -> str:
     if study.oracle_url:
-        server = Endpoint(study.oracle_model, study.oracle_url, max_tokens=_REPLY, logprobs=False)
+        server = Endpoint(
+            study.oracle_model, study.oracle_url, max_tokens=_REPLY, logprobs=False, role="oracle"
+        )
         return server.ask([{"role": "user", "content": problem.problem}], Event()).text
     model = _stronger(study.oracle_model, study.device, study.dtype)
     said = sample(

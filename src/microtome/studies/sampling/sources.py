@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from microtome.data.problems import Problem
-from microtome.errors import PromptError, SiteError
+from microtome.errors import ConfigError, PromptError, SiteError
 from microtome.files import digest
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.judging import demand_judge, judge_identity
@@ -26,6 +26,7 @@ def sources_of(study: Configuration) -> dict[str, Any]:
         demand_oracles(study, problems)
     if "clusters" in chosen:
         demand_judge(study)
+    demand_context(study, chosen)
     return {
         "model": source.name,
         "revision": source.revision,
@@ -57,6 +58,28 @@ def demand_layers(study: Configuration) -> None:
             raise SiteError(
                 f"Layer {layer} was asked for and {study.model} has layers 0 to {count - 1}; "
                 f"use one of those (negative counts from the end)."
+            )
+
+
+def demand_context(study: Configuration, chosen: set[str]) -> None:
+    """ConfigError for lengths that no prompt leaves room for.
+
+    Without its tokenizer a prompt counts as one token; a longer one is refused by its unit.
+    """
+    from microtome.model.speed import arithmetic
+
+    room = arithmetic(study.model).context
+    for steps, fields in (
+        ({"variance", "manifold", "drift"}, ("max_new_tokens",)),
+        ({"sensitivity"}, ("max_new_tokens", "branch_tokens")),
+        ({"clusters"}, ("cluster_tokens",)),
+    ):
+        asked = sum(getattr(study, field) for field in fields)
+        if room is not None and steps & chosen and asked >= room:
+            flags = " and ".join(f"--{field.replace('_', '-')}" for field in fields)
+            raise ConfigError(
+                f"{' and '.join(sorted(steps & chosen))} would continue a prompt by {asked} tokens "
+                f"and {study.model} takes {room}, prompt included; lower {flags}."
             )
 
 
