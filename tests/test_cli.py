@@ -42,6 +42,7 @@ def test_run_then_list_show_verify_report(cli: Cli, tmp_path: Path) -> None:
     code, out, _ = cli("show", "toy/")
     assert code == 0
     assert "sums: The squares sum to 8.5." in out
+    assert "n = 3" in out, "a finding's number comes with its n"
     assert "squares: gap" in out
     code, out, _ = cli("verify", "toy/")
     assert (code, "files are what was written" in out) == (0, True)
@@ -81,6 +82,13 @@ def test_help_of_a_study_is_its_fields(cli: Cli) -> None:
     assert "auto|float32|bfloat16|float16" in text
     code, out, _ = cli("run", "--help")
     assert (code, "squares, and what they sum to" in out) == (0, True)
+
+
+def test_help_names_the_kind_of_every_value(capsys: Any) -> None:
+    for name in studies.STUDIES:
+        with pytest.raises(SystemExit):
+            main(["run", name, "--help"])
+        assert "ANNOTATED" not in capsys.readouterr().out
 
 
 def test_a_study_that_needs_a_model_says_so(cli: Cli, monkeypatch: Any) -> None:

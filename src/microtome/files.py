@@ -193,8 +193,8 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def writable(folder: Path) -> Path:
-    """`folder`, created if need be; RunError when nothing can be written there."""
+def writable(folder: Path, flag: str = "--output-dir") -> Path:
+    """`folder`, created if need be; RunError, naming the flag, when nothing can be written."""
     probe = folder / f".{uuid.uuid4().hex}{_TEMPORARY}"
     try:
         make_folder(folder)
@@ -203,6 +203,6 @@ def writable(folder: Path) -> Path:
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunError(
-            f"Cannot write to {folder} ({reason.lower()}); choose another place with --output-dir."
+            f"Cannot write to {folder} ({reason.lower()}); choose another place with {flag}."
         ) from None
     return folder

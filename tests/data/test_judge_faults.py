@@ -102,6 +102,12 @@ def test_refused() -> None:
     sentence(caught.value)
 
 
+def test_an_oracle_is_not_called_a_judge() -> None:
+    server = Endpoint("m", closed_url(), role="oracle", retries=Retries(most=0))
+    with pytest.raises(JudgeError, match="The oracle m at "):
+        server.ask([{"role": "user", "content": "?"}])
+
+
 FINAL: dict[str, tuple[Fault, str]] = {
     "redirect": (status(302, Location="http://elsewhere.invalid/v1"), "not followed"),
     "wants a key": (status(401, {"error": "who are you"}), "401: who are you"),

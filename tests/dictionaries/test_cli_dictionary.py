@@ -72,6 +72,8 @@ def test_a_site_can_be_named(tmp_path: Path, said) -> None:
 
 def test_what_is_wrong_is_one_sentence_and_exit_2(tmp_path: Path, said) -> None:
     source = gemma_scope(tmp_path)
+    nowhere = tmp_path / "file"
+    nowhere.touch()
     save_dictionary(random_transcoder(16), tmp_path / "coder")
     for arguments, sentence in (
         (("inspect", tmp_path / "absent"), "no such file or folder"),
@@ -82,6 +84,8 @@ def test_what_is_wrong_is_one_sentence_and_exit_2(tmp_path: Path, said) -> None:
         (("convert", source, tmp_path / "x", "--to", "onnx"), "No format 'onnx'"),
         (("convert", source, tmp_path / "x", "--to", "circuit-tracer"), "this is a JumpReLU SAE"),
         (("convert", source, tmp_path / "coder"), "holds a dictionary already"),
+        (("score", source, *READ, "--out", nowhere / "x.json"), "another place with --out."),
+        (("features", source, *READ, "--features", 1, "--out", nowhere / "x.html"), "with --out."),
     ):
         code, text = said(*arguments)
         assert code == 2, arguments
@@ -91,6 +95,7 @@ def test_what_is_wrong_is_one_sentence_and_exit_2(tmp_path: Path, said) -> None:
     assert not (tmp_path / "x").exists()
 
 
+READ = ("--model", "specimen:world", "--texts", "specimen")
 TRAIN = ("train", "--model", "specimen:world", "--texts", "specimen:taxonomy", "--limit", 200)
 SMALL = ("--d-dict", 256, "--k", 8, "--batch", 256, "--seed", 1)
 

@@ -74,6 +74,7 @@ def test_refusals_are_one_sentence(asked):
         with pytest.raises(MicrotomeError, match=message) as caught:
             run(replace(wrong, out=asked.out / message[:3]), say=lambda line: None)
         assert "\n" not in str(caught.value)
+        assert not (asked.out / message[:3]).exists(), "a refused training leaves no folder"
 
 
 def test_the_dry_run_counts_and_writes_nothing(asked):

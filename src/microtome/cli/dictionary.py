@@ -8,7 +8,7 @@ import typer
 from microtome.cli.training import train
 
 app = typer.Typer(
-    help="Sparse dictionaries: inspect, convert, train.",
+    help="Sparse dictionaries: inspect, convert, train, score, features.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -79,7 +79,9 @@ def _metavar(field: FieldInfo) -> str | None:
             return "|".join(str(value) for value in typing.get_args(kind))
         if typing.get_origin(kind) in (tuple, list):
             return "A,B,..."
-    name = getattr(types_of(field)[0], "__name__", "value")
+    kind = types_of(field)[0]
+    kind = typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+    name = getattr(kind, "__name__", "value")
     return "TEXT" if name == "str" else name.upper()
 
 

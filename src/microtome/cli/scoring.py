@@ -26,6 +26,8 @@ def run(
     out: Path | None,
 ) -> None:  # fmt: skip
     """Print both tables, and write their rows as JSON where `out` says."""
+    if out is not None:
+        files.writable(out.absolute().parent, "--out")
     loaded = load(model, device=device)
     dictionary = load_dictionary(name, site_of(sites), model=loaded)
     read = corpus(texts)

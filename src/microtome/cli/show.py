@@ -9,6 +9,7 @@ from microtome.errors import RunError
 from microtome.lab.listing import lines, write_index
 from microtome.lab.record import FINDINGS, Record
 from microtome.lab.repair import repair as repair_run
+from microtome.lab.report import number_of
 from microtome.lab.run import conclude
 from microtome.lab.store import find_run
 from microtome.lab.terminal import Terminal, wide
@@ -48,6 +49,8 @@ def run(name: str, output_dir: Path) -> None:
         print(f"It stopped with: {manifest.error}")
     for finding in record.findings:
         print(f"- {finding['step']}: {finding['text']}")
+        if number := number_of(finding):
+            print(f"    {number}")
     console = wide()
     console.print(_audits(record))
     console.print(_steps(record))

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from microtome import files
 from microtome.dictionaries.corpus import corpus
 from microtome.dictionaries.features import feature_pages
 from microtome.dictionaries.load import load_dictionary
@@ -29,6 +30,7 @@ def run(
 ) -> Path:
     """Load, pass over the texts once, write one HTML file; returns its path."""
     chosen = numbers(features)
+    files.writable(out.absolute().parent, "--out")
     loaded = load(model, device=device)
     found = load_dictionary(path, site_of(sites), model=loaded)
     read = track(

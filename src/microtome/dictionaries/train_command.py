@@ -7,7 +7,8 @@ OUT/training.json                                    what was trained on what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -99,9 +100,14 @@ class Asked:
 
 def run(asked: Asked, *, log: Log | None = None, say: Say = print) -> list[Trained]:
     """Train and save; `log` is told of every row besides the progress bar and `log.jsonl`."""
+    with _no_empty_folder(asked.out):
+        return _run(asked, log, say)
+
+
+def _run(asked: Asked, log: Log | None, say: Say) -> list[Trained]:
     chosen, steps = asked.recipes(), asked.length()
     fellows = ranks()
-    out = files.writable(asked.out)
+    out = files.writable(asked.out, "--out")
     _demand_free(asked)
     place = str(fellows.place(asked.device))
     model = load(asked.model, adapter=asked.adapter, device=place, dtype=asked.dtype)
@@ -139,6 +145,17 @@ def corpus(asked: Asked) -> list[str]:
         return read_texts(asked.texts, asked.limit, field=asked.field)
     drawn = documents(kind, "train", asked.seed) if kind else mixed("train", asked.seed)  # type: ignore[arg-type]
     return [d.text for d in islice(drawn, asked.limit or SPECIMEN_DOCUMENTS)]
+
+
+@contextmanager
+def _no_empty_folder(folder: Path) -> Iterator[None]:
+    """A training that is refused leaves no empty folder behind."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
 
 
 def _demand_free(asked: Asked) -> None:

@@ -78,14 +78,14 @@ def _step(folder: RunFolder, manifest: Manifest, step: dict[str, Any]) -> dict[s
     return {
         **step,
         "failed": any(not audit["passed"] for audit in step["audits"]),
-        "findings": [{**f, "number": _interval(f)} for f in step["findings"]],
+        "findings": [{**f, "number": number_of(f)} for f in step["findings"]],
         "figures": [_figure(folder, figure) for figure in step["figures"]],
         "shown": [_table(folder, manifest, table) for table in step["tables"]],
         "other": [link for o in (*step["data"], *step["arrays"]) for link in _links(o["files"])],
     }
 
 
-def _interval(finding: dict[str, Any]) -> str:
+def number_of(finding: dict[str, Any]) -> str:
     """`0.62 logit [0.41, 0.80] · n = 15 · control: shuffled labels`."""
     parts = []
     if finding["value"] is not None:

@@ -35,6 +35,8 @@ class Arithmetic:
     readout: int
     layers: int
     heads: int
+    context: int | None = None
+    """Positions that a prompt and its continuation share; None where nothing bounds them."""
 
     def passes(self, tokens: float, readouts: float) -> float:
         """FLOPs of whole passes over so many tokens, with so many positions read out."""
@@ -53,6 +55,7 @@ def arithmetic(name: str) -> Arithmetic:
         readout=2 * int(config.hidden_size) * int(config.vocab_size),
         layers=int(config.num_hidden_layers),
         heads=int(config.num_attention_heads),
+        context=getattr(config, "max_position_embeddings", None),
     )
 
 

@@ -46,6 +46,8 @@ class Endpoint:
     max_tokens: int = 2048
     logprobs: bool = True
     timeout: float = 180.0
+    role: str = "judge"
+    """What a sentence calls it."""
     retries: Retries = field(default_factory=Retries)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class Endpoint:
 
     def ask(self, messages: Sequence[Message], stop: Event | None = None) -> Reply:
         """The reply to the messages; JudgeError in one sentence when there is none to be had."""
-        who = f"The judge {self.model} at {httpx2.URL(self.base_url).host}"
+        who = f"The {self.role} {self.model} at {httpx2.URL(self.base_url).host}"
         body = self._body(messages)
         stop = stop or Event()
 
