@@ -27,6 +27,7 @@ from microtome.dictionaries.training import train
 from microtome.dictionaries.transcoder import Transcoder
 from microtome.errors import ConfigError, InputError, NumericsError
 from microtome.model.site import mlp_in, mlp_out, resid_post
+from tests.dictionaries.unattended import activations
 
 SITE = resid_post[2]
 D, CAUSES, K = 16, 24, 3
@@ -278,3 +279,12 @@ def test_another_shape_of_dictionary_joins_by_the_protocol_alone():
     left = float(spectrum[8:].sum() / spectrum.sum())
     assert fvu(linear, x, x) == pytest.approx(left, rel=0.05)
     assert fvu(topk, x, x) < 0.5
+
+
+@pytest.mark.parametrize("kind", [BatchTopK, Matryoshka])
+def test_the_exported_threshold_keeps_k_after_a_short_training_too(kind):
+    """A running mean over more steps than were trained would let half as many more fire."""
+    x = activations()
+    for steps in (60, 200):
+        trained = train(kind(128, SITE, k=6), x, steps=steps, batch=256, lr=3e-3)
+        assert l0(trained, x) == pytest.approx(6, rel=0.12)

@@ -17,8 +17,8 @@ from microtome.dictionaries.selection import Encoder, Features, features
 from microtome.dictionaries.trainee import Outcome, trainee_of
 from microtome.dictionaries.trainee_flat import Flat
 
-_KEEP = 0.99
-"""Of the running threshold, per step."""
+_KEEP = 0.9
+"""Of the running threshold, per step: it must not lag behind a training of a few hundred."""
 
 
 class Selecting(Flat):
