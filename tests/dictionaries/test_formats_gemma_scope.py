@@ -46,6 +46,7 @@ def test_the_published_formula(tmp_path: Path, compressed: bool) -> None:
         ),
         ("gemma-scope-2b-pt-res", "embedding/width_4k/average_l0_6", *[resid_pre[0]] * 2),
         ("models--google--gemma-scope-2b-pt-mlp/snapshots/ab12", "layer_5", *[mlp_out[5]] * 2),
+        ("gemma-scope-2b-pt-res-and/gemma-scope-2b-pt-mlp", "layer_5", *[mlp_out[5]] * 2),
         ("something-else", "layer_5", None, None),
     ],
 )

@@ -64,6 +64,9 @@ def test_gemma_scope_2_without_its_configuration(tmp_path: Path) -> None:
     found = load_dictionary(gemma_scope_2(tmp_path / inside, None, True))
     assert (found.site_in, found.site_out) == (mlp_in[5], mlp_out[5])
     assert found.origin.model == "google/gemma-3-1b-it"
+    inside = "resid_post_against_mlp/gemma-scope-2-1b-it/attn_out/layer_5_width_16k_l0_small"
+    found = load_dictionary(gemma_scope_2(tmp_path / inside, None))
+    assert (found.site_in, found.site_out) == (attn_z[5], attn_z[5])
     with pytest.raises(DictionaryError, match="architecture 'topk'; GemmaScope 2"):
         load_dictionary(gemma_scope_2(tmp_path / "other", {"architecture": "topk"}))
 

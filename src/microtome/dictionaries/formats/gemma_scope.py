@@ -52,10 +52,10 @@ def read(place: Place) -> Dictionary:
 
 def _repository(trail: str) -> tuple[str, str]:
     """The model and what kind of site, as the repository's name tells; empty where it does not."""
-    found = _REPOSITORY.search(trail)
-    if found is None:
+    found = _REPOSITORY.findall(trail)
+    if not found:
         return "", ""
-    size, tuning, kind = found.groups()
+    size, tuning, kind = found[-1]
     return f"google/gemma-2-{size}{'-it' if tuning == 'it' else ''}", kind
 
 

@@ -60,9 +60,10 @@ def _sites(config: dict[str, Any], trail: str) -> tuple[Site | None, Site | None
         written_at = config.get("hf_hook_point_out") or read_at
         return module_site(str(read_at)), module_site(str(written_at))
     layer = re.findall(r"layer_(\d+)", trail)
-    kinds = next((kinds for name, kinds in _FOLDERS.items() if f"/{name}" in trail), None)
-    if not layer or kinds is None:
+    named = max(_FOLDERS, key=lambda name: trail.rfind(f"/{name}"))
+    if not layer or f"/{named}" not in trail:
         return None, None
+    kinds = _FOLDERS[named]
     return SiteKind(kinds[0])[int(layer[-1])], SiteKind(kinds[1])[int(layer[-1])]
 
 
