@@ -1,11 +1,15 @@
 """Codes, effect sizes, separation and matching: each against another way of getting it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from microtome.errors import InputError
+from microtome.statistics import proportion
+from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.codes import Codes, of_run, pooled
 from microtome.studies.misconceptions.contrasting import Feature, Sides, cohens_d_z, contrast
+from microtome.studies.misconceptions.intervals import share_over_pairs
 from microtome.studies.misconceptions.matching import matched_sets
 from microtome.studies.misconceptions.separation import auroc, auroc_interval
 
@@ -106,3 +110,35 @@ def test_random_sets_match_in_activation_and_leave_the_features_out():
 def test_too_few_features_to_compare_with_is_said():
     with pytest.raises(InputError, match="5 other features fire and 19 random sets"):
         matched_sets((0,), np.r_[np.ones(6), np.zeros(30)], 19, seed=0)
+
+
+def test_members_of_a_pair_do_not_count_twice():
+    study = Misconceptions(model="specimen:world")
+    pairs, covered, naive = list(map(str, np.repeat(range(30), 2))), 0, 0
+    for seed in range(100):
+        together = np.repeat(np.random.default_rng(seed).random(30) < 0.7, 2)
+        found = share_over_pairs(together, pairs, study)
+        covered += found.low <= 0.7 <= found.high
+        plain = proportion(int(together.sum()), 60)
+        naive += plain.low <= 0.7 <= plain.high
+    assert covered >= 90 > naive, "prompts that go together are no more than their pairs"
+    split = np.tile([1.0, 0.0], 30)
+    assert share_over_pairs(split, pairs, study).low == pytest.approx(0.5)
+    every = share_over_pairs(np.ones(60), pairs, study)
+    assert (every.low, every.n, every.clusters) == (pytest.approx(0.025 ** (1 / 30)), 60, 30)
+
+
+def test_the_interval_of_an_ablation_of_both_members_is_over_pairs():
+    from microtome.studies.misconceptions.ablate_report import _summary
+
+    study = Misconceptions(model="specimen:world")
+    change = np.repeat(np.random.default_rng(0).normal(size=12), 2)
+    own = pd.DataFrame({"change": change, "headline": True, "pair_id": np.repeat(range(12), 2)})
+    controls = pd.DataFrame(
+        {"mean_change": np.linspace(-1, 1, 19), "target_activation": 1.0, "activation": 1.0}
+    )
+    place = {"layer": 0, "side": "correct", "features": "1"}
+    both = _summary(place, own, controls, study)
+    one = _summary(place, own[::2], controls, study)
+    assert both["n"] == 24
+    assert (both["low"], both["high"]) == pytest.approx((one["low"], one["high"]))

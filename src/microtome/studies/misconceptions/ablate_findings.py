@@ -3,7 +3,6 @@
 from typing import Any
 
 from microtome.lab.study import Finding, Tables
-from microtome.statistics import proportion
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.marking import stand_in_of
 
@@ -43,15 +42,15 @@ def _overall(made: Rows) -> list[Finding]:
     if not own:
         return []
     beyond, n = sum(row["beyond_all"] for row in own), own[0]["n_random"]
-    share = proportion(beyond, len(own))
     rest = len(predicted) - len(own)
     return [
         Finding(
             f"In {beyond} of {len(own)} ablations (layer × side) with a feature claimed in its "
             f"layer the answer moves in the predicted direction by more than under every one "
             f"of {n} random sets of the same mean activation"
-            f"{f'; {rest} others have no such feature and only explore' if rest else ''}.",
-            share.value, share.low, share.high, unit="share", n=len(own),
+            f"{f'; {rest} others have no such feature and only explore' if rest else ''} "
+            f"(on the same pairs, so the count has no interval).",
+            beyond / len(own), unit="share", n=len(own),
             control=f"{1 / (1 + n):.2g} by chance", about="ablations beyond every random set",
         )
     ]  # fmt: skip

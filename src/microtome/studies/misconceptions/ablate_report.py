@@ -38,9 +38,14 @@ def summaries(tables: Tables, study: Configuration) -> Rows:
 def _summary(
     place: dict[str, Any], own: "pd.DataFrame", controls: "pd.DataFrame", study: Configuration
 ) -> dict[str, Any]:
-    change = own.loc[own["headline"], "change"].to_numpy(float)
+    headline = own[own["headline"]]
+    change = headline["change"].to_numpy(float)
     sign = SIGNS[place["side"]]
-    mean = bootstrap_mean(change, level=study.level, resamples=study.resamples, seed=study.seed)
+    # Both members of a pair are there where a feature is the user's.
+    mean = bootstrap_mean(
+        change, list(headline["pair_id"]), level=study.level, resamples=study.resamples,
+        seed=study.seed,
+    )  # fmt: skip
     effect, random = _effects(mean.value, controls["mean_change"].to_numpy(float), sign)
     return {
         **place, "predicted": sign, "n": mean.n, "mean_change": mean.value, "low": mean.low,

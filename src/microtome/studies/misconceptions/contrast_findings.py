@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from microtome.lab.study import Finding, Tables
-from microtome.statistics import proportion
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast
 from microtome.studies.misconceptions.marking import stand_in_of
@@ -53,16 +52,13 @@ def _survival(
         )  # fmt: skip
     claimed, rows = int(found.claimed.sum()), made["contrast_heldout"]
     confirmed = sum(row["confirmed"] for row in rows)
-    share = proportion(confirmed, claimed, level=study.level) if rows else None
     return Finding(
         f"{_verdict(claimed, confirmed, bool(rows))} of {len(found.features)} features that fire "
         f"in at least {study.min_pairs} of {n} pairs, {claimed} differ between the members "
         f"(max-T over all layers, p ≤ {alpha:.2g}; smallest reachable p {floor:.2g})"
         f"{_tested(rows, confirmed)}{_strongest(found, rows)}.{_marked(tables)}",
-        None if share is None else share.value,
-        None if share is None else share.low,
-        None if share is None else share.high,
-        unit="share confirmed", n=claimed, control=_control(made), about="survivors",
+        confirmed / claimed if rows else None, unit="share confirmed", n=claimed,
+        control=_control(made), about="survivors",
     )  # fmt: skip
 
 
@@ -77,7 +73,7 @@ def _tested(rows: Rows, confirmed: int) -> str:
         return ""
     return (
         f", and {confirmed} of them again, in the same direction, on {rows[0]['test_n']} held-out "
-        f"pairs"
+        f"pairs (the same for all features, so the count has no interval)"
     )
 
 
@@ -129,13 +125,13 @@ def _extra(rows: Rows, found: Contrast) -> list[Finding]:
     n, floor = int(own[0]["extra_n"]), smallest_p(int(own[0]["extra_n"]))
     same = [np.sign(row["extra_mean"]) == np.sign(row["mean"]) for row in own]
     again = sum(s and row["extra_p_max_t"] <= found.alpha for s, row in zip(same, own, strict=True))
-    share = proportion(sum(map(bool, same)), len(own))
     return [
         Finding(
             f"On the {n} pairs of the file {sum(map(bool, same))} of {len(own)} confirmed "
             f"features differ in the same direction, {again} of them at p ≤ {found.alpha:.2g} "
-            f"(max-T; {n} pairs reach {floor:.2g} at best).",
-            share.value, share.low, share.high, unit="share in the same direction", n=len(own),
+            f"(max-T; {n} pairs reach {floor:.2g} at best; the same pairs for all features, so "
+            f"the counts have no interval).",
+            sum(map(bool, same)) / len(own), unit="share in the same direction", n=len(own),
             control="0.5 by chance", about="pairs of the file",
         )
     ]  # fmt: skip

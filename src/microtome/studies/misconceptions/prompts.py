@@ -12,10 +12,10 @@ import numpy as np
 
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
-from microtome.statistics import proportion
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
 from microtome.studies.misconceptions.figures.prompts import prompt_figures
+from microtome.studies.misconceptions.intervals import share_over_pairs
 from microtome.studies.misconceptions.pairs import Prompt, of_rows
 from microtome.studies.misconceptions.scoring import greedy, rows_of, score
 from microtome.studies.misconceptions.units import pair_units
@@ -111,9 +111,9 @@ def _lines(frame: "pd.DataFrame", arrays: Arrays) -> list[dict[str, Any]]:
 def _followed(frame: "pd.DataFrame", study: Configuration) -> Finding:
     """How often the more probable answer is the one of the prompt's label."""
     sign = np.where(frame["label"] == "correct", 1.0, -1.0)
-    follows = int((frame["difference"].to_numpy(float) * sign > 0).sum())
+    follows = frame["difference"].to_numpy(float) * sign > 0
     right = (frame["difference"] > 0).mean()
-    share = proportion(follows, len(frame), level=study.level)
+    share = share_over_pairs(follows, list(frame["pair_id"]), study)
     neither = (frame["answered"] == "neither").mean()
     return Finding(
         f"On {share.value:.0%} of {share.n} prompts the more probable of the two answers is the "
