@@ -99,3 +99,22 @@ def test_a_perfect_share_of_few_clusters_is_not_certain():
     for share in (latent.precision, latent.recall):
         assert (share.value, share.high, share.n, share.clusters) == (1.0, 1.0, 20, 5)
         assert share.low == pytest.approx(5 / (5 + 1.96**2), abs=1e-3)
+
+
+def test_labels_that_mostly_follow_their_cluster_are_permuted_with_it():
+    """Latents and labels that each follow the text, and not each other, are found by chance."""
+    rng, false, runs = np.random.default_rng(0), 0, 40
+    for _ in range(runs):
+        owner = np.repeat(np.arange(15), rng.integers(2, 7, 15))
+        labels = rng.integers(0, 3, 15)[owner]
+        other = rng.random(len(owner)) < 0.1
+        labels[other] = rng.integers(0, 3, other.sum())
+        f = np.maximum(
+            rng.random((15, 8))[owner] - 0.6 + 0.05 * rng.normal(size=(len(owner), 8)), 0
+        )
+        found = purity(
+            torch.tensor(f), [str(one) for one in labels], clusters=owner.tolist(), at_least=1,
+            permutations=59, resamples=50,
+        )  # fmt: skip
+        false += min(one.p for one in found.latents) <= 0.05
+    assert false / runs < 0.2

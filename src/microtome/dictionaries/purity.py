@@ -99,9 +99,9 @@ def purity(
     """The best class of each latent that fires at least `at_least` times in n items.
 
     `labels` [n] name each item's class, `clusters` [n] what it belongs together with (its text).
-    Labels are permuted between clusters of one label each, else between items; intervals are
-    Wilson's for items on their own and bootstrapped over clusters otherwise. `latents` names the
-    columns. InputError without two classes or without a latent that fires often enough.
+    Labels are permuted between clusters, those of one staying together; intervals are Wilson's for
+    items on their own and bootstrapped over clusters otherwise. `latents` names the columns.
+    InputError without two classes or without a latent that fires often enough.
     """
     f, names, y = _checked(activations, labels, clusters)
     owner = codes_of(clusters, len(f))
@@ -181,7 +181,9 @@ def _precisions(fires: Floats, y: NDArray[np.intp], classes: int) -> tuple[Float
     found: Floats = hot.T @ fires / fires.sum(0)
     share = hot.mean(0)[:, None]
     error = np.sqrt(share * (1 - share) / fires.sum(0))
-    return found, ((found - share) / error).max(0)
+    # A class that a permutation left out is no more frequent anywhere.
+    excess = np.divide(found - share, error, out=np.zeros_like(found), where=error > 0)
+    return found, excess.max(0)
 
 
 def _permuted(
@@ -195,7 +197,21 @@ def _permuted(
     whole = bool((y == y[first][owner]).all())
     found, highest = np.empty((permutations, fires.shape[1])), np.empty(permutations)
     for i in range(permutations):
-        shuffled = rng.permutation(y[first])[owner] if whole else rng.permutation(y)
+        shuffled = rng.permutation(y[first])[owner] if whole else _dealt(y, owner, rng)
         best, excess = _precisions(fires, shuffled, classes)
         found[i], highest[i] = best.max(0), excess.max()
     return found, highest
+
+
+def _dealt(
+    y: NDArray[np.intp], owner: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Every cluster given the labels of another, in any order (repeated where it is larger)."""
+    sizes = np.bincount(owner)
+    starts = sizes.cumsum() - sizes
+    donor = rng.permutation(len(sizes))[owner]
+    by_cluster = np.argsort(owner, kind="stable")
+    rank = np.empty_like(owner)
+    rank[by_cluster] = np.arange(len(y)) - starts[owner[by_cluster]]
+    mixed = np.lexsort((rng.random(len(y)), owner))
+    return y[mixed[starts[donor] + rank % sizes[donor]]]
