@@ -127,14 +127,19 @@ def _audits(codes: dict[int, Read]) -> list[Audit]:
 
 
 def _summed(units: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Each dictionary once, L0 and FVU averaged over tokens."""
+    """Each dictionary once, L0 and FVU averaged over tokens; FVU stays empty for a transcoder."""
     rows = []
     for _, own in units.groupby("layer", sort=False):
         weights = own["tokens"] / own["tokens"].sum()
         row = {str(k): v for k, v in own.iloc[0].items()} | {"tokens": int(own["tokens"].sum())}
-        row |= {name: float((own[name] * weights).sum()) for name in ("l0", "fvu")}
+        row |= {name: _mean(own[name], weights) for name in ("l0", "fvu")}
         rows.append(row)
     return rows
+
+
+def _mean(values: "pd.Series", weights: "pd.Series") -> float | None:
+    """Weighted mean; None where a value is missing."""
+    return None if values.isna().any() else float((values.astype(float) * weights).sum())
 
 
 def _lines(top: "pd.DataFrame", prompts: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -152,7 +157,8 @@ def _lines(top: "pd.DataFrame", prompts: "pd.DataFrame") -> list[dict[str, Any]]
 def _said(tables: Tables, study: Configuration) -> Finding:
     found, prompts = _summed(tables["features_dictionaries"]), tables["features_prompts"]
     parts = [
-        f"layer {row['layer']} {row['l0']:.3g} of {row['d_dict']} a token, FVU {row['fvu']:.2g}"
+        f"layer {row['layer']} {row['l0']:.3g} of {row['d_dict']} a token"
+        + ("" if row["fvu"] is None else f", FVU {row['fvu']:.2g}")
         for row in found
     ]
     where = " and ".join(

@@ -15,6 +15,7 @@ from torch import Tensor
 
 import microtome as mt
 from microtome.model.edit import Edit
+from microtome.model.sampling.generate import checked
 from microtome.model.sampling.loop import stop_ids
 from microtome.model.tokens import encode
 from microtome.studies.misconceptions.pairs import Prompt
@@ -108,10 +109,14 @@ class Continuation:
 def greedy(
     model: "mt.Model", prompts: Sequence[str], max_new_tokens: int, k: int, max_rows: int
 ) -> list[Continuation]:
-    """Most probable tokens up to `max_new_tokens` or the end of the text."""
+    """Most probable tokens up to `max_new_tokens` or the end of the text.
+
+    PromptError where a prompt leaves no room for them, before anything is computed.
+    """
     found: list[Continuation] = []
     for start in range(0, len(prompts), max_rows):
         rows = [encode(model.tokenizer, text) for text in prompts[start : start + max_rows]]
+        rows = [checked(model, row, max_new_tokens) for row in rows]
         found += _continued(model, rows, max_new_tokens, k)
     return found
 

@@ -77,14 +77,14 @@ def chosen_size(rows: "pd.DataFrame", by: str, column: str, study: Configuration
     sizes = own.assign(size=own[column].abs()).pivot_table(
         index="problem", columns=by, values="size"
     )
-    return over_problems(largest_elsewhere(sizes.to_numpy(float)), study)
+    return over_problems(largest_elsewhere(sizes.to_numpy(float)), study, (0, np.inf))
 
 
 def _chosen(size: Interval, study: Configuration) -> str:
-    """The interval, and what it is of."""
-    return said(size, study) + (
-        ", chosen on the other half of them" if size.low is not None else ""
-    )
+    """What it is on problems that it was not chosen on, with its interval."""
+    if size.low is None:
+        return said(size, study)
+    return f"{size.value:.2f} on problems that it was not chosen on, {said(size, study)}"
 
 
 def _by(frame: "pd.DataFrame", column: str) -> "Iterator[tuple[str, Any, pd.DataFrame]]":
@@ -118,7 +118,7 @@ def _layer(layers: Rows, rows: "pd.DataFrame", study: Configuration) -> Finding:
     size = chosen_size(rows, "layer", "total", study)
     return Finding(
         f"At {len(forks)} forks logit top 1 − top 2 is {forks['delta'].mean():.2f} on average; "
-        f"layer {best['layer']} writes most to either side, {size.value:.2f} logits "
+        f"layer {best['layer']} writes most to either side, {best['size']:.2f} logits "
         f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken.",
         size.value, size.low, size.high, unit="logits", n=len(forks),
         about="layer that writes most at forks", control=f"its size for the {others}",
@@ -143,7 +143,7 @@ def _component(top: Rows, parts: "pd.DataFrame", study: Configuration) -> Findin
         if best[column] is not None
     ]  # fmt: skip
     return Finding(
-        f"{best['component']} writes most over the forks, {size.value:.2f} logits to either side "
+        f"{best['component']} writes most over the forks, {best['size']:.2f} logits to either side "
         f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken, "
         f"on {best['n']} forks of {best['problems']} problems.",
         size.value, size.low, size.high, unit="logits", n=best["n"],

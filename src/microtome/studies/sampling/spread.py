@@ -107,10 +107,13 @@ def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration
     cold = " T = 0 is one greedy completion, deterministic: it has no variance." if greedy else ""
     ends = ""
     if spread.low is not None and spread.high is not None:
-        ends = f" ({spread.low:.3f} to {spread.high:.3f}; layer chosen on other problems)"
+        ends = (
+            f" ({spread.value:.3f}, {spread.low:.3f} to {spread.high:.3f}, on problems that the "
+            f"layer was not chosen on)"
+        )
     return Finding(
         f"At T = {hottest:g}, {last} tokens in, completions of one problem differ most in layer "
-        f"{top['layer']}: {spread.value:.3f} of mean |z|²{ends} is variance between "
+        f"{top['layer']}: {top['split_half_relative']:.3f} of mean |z|²{ends} is variance between "
         f"them; tr Cov says {top['tr_cov_relative']:.3f}, the rest of which is tokens.{cold}",
         **bounds(spread), unit="split-half variance / mean |z|²",
         about=f"spread at T={hottest:g}, {last} tokens",
@@ -156,11 +159,13 @@ def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> 
             pairs[last], pairs[first], level=study.level, resamples=study.resamples, seed=study.seed
         )
     split, total = ratios["split_half"], ratios["tr_cov"]
+    alive = [int(own.loc[own["checkpoint"] == end, "n"].sum()) for end in (first, last)]
     return [
         Finding(
             f"From {first} to {last} tokens (T = {t:g}, layer {layer}) the variance between "
             f"completions is multiplied by {split.value:.2f} ({said(split, study)}); tr Cov is by "
-            f"{total.value:.2f}, {first / last:.2f} being what pooling more tokens alone would do.",
+            f"{total.value:.2f}, {first / last:.2f} being what pooling more tokens alone would do; "
+            f"{alive[0]} completions reach the first length and {alive[1]} the last.",
             **bounds(split), unit="split-half variance, last / first checkpoint",
             about=f"length at T={t:g}",
             control=f"tr Cov: {total.value:.2f}",
