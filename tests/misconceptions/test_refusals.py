@@ -59,6 +59,11 @@ def test_a_wrong_flag_is_one_sentence(refused, flags, said):
     assert said in refused(*flags)
 
 
+def test_a_continuation_over_the_context_is_no_long_prompt(refused):
+    long = ["--steps", "prompts", "--generated", "0", "--max-new-tokens", "600"]
+    assert "max_new_tokens=600 were asked; ask for fewer" in refused(*RANDOM, *long)
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
