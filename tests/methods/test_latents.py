@@ -45,6 +45,18 @@ def test_halves_of_other_completions_share_no_variance():
     assert abs(latents.split_half(odd, np.roll(even, 1, axis=1)).value[0]) < 0.05
 
 
+@pytest.mark.parametrize("n", [4, 8, 32])
+def test_halves_of_other_completions_share_none_however_few_they_are(n):
+    rng, found, plain = np.random.default_rng(n), [], []
+    for _ in range(400):
+        own = rng.normal(size=(1, n, 8))
+        odd, even = own + rng.normal(0, 0.3, own.shape), own + rng.normal(0, 0.3, own.shape)
+        found.append(latents.other_halves(odd, even)[0])
+        plain.append(latents.split_half(odd, np.roll(even, 1, 1)).value[0])
+    assert abs(np.mean(found)) < 4 * np.std(found) / 20, "the truth between completions is 8"
+    assert np.mean(plain) == pytest.approx(-8 / (n - 1), rel=0.3), "only centred, it is not 0"
+
+
 def test_pseudo_values_are_the_jackknifes():
     z = np.random.default_rng(2).standard_normal((3, 7, 5))
     found = latents.total_variance(z)

@@ -65,6 +65,17 @@ def split_half(odd: ArrayLike, even: ArrayLike) -> Spread:
     return _spread((one * other).sum(-1))
 
 
+def other_halves(odd: ArrayLike, even: ArrayLike) -> Floats:
+    """Covariance "layer" of halves "layer n d" of different completions, which is 0 but for chance.
+
+    Centring alone would leave it at −split half / (n − 1), which is added back.
+    """
+    one, other = _centred(odd), np.roll(_centred(even), 1, axis=1)
+    n = one.shape[1]
+    apart: Floats = (one * other).sum((1, 2)) / (n - 1)
+    return apart + split_half(odd, even).value / (n - 1)
+
+
 def _spread(shares: Floats) -> Spread:
     """From the summands [layer, n]; leaving i out of a sum of products takes n/(n−1) of its own."""
     n = shares.shape[-1]

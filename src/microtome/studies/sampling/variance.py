@@ -32,7 +32,7 @@ class Variance(Step):
     """Spread of completions at every temperature."""
 
     name = "variance"
-    version = 2
+    version = 3
     summary = "How far temperature spreads the states of completions, by layer and length."
     reads = (
         "template", "chat", "grader", "grader_pattern", "samples", "checkpoints", "max_new_tokens",
@@ -122,7 +122,7 @@ def _layer_rows(
     total_, size = latents.total_variance(z), latents.scale(z) ** 2
     rank, score = latents.effective_rank(z), latents.eigenscore(z)
     split = None if halves is None else latents.split_half(*halves)
-    control = None if halves is None else latents.split_half(halves[0], np.roll(halves[1], 1, 1))
+    control = None if halves is None else latents.other_halves(*halves)
     rows = []
     for i in range(len(z)):
         row = {
@@ -133,7 +133,7 @@ def _layer_rows(
             row |= _interval(split, i, "split_half", study)
             row |= {
                 "split_half_relative": split.value[i] / size[i],
-                "control_relative": control.value[i] / size[i],
+                "control_relative": control[i] / size[i],
             }
         rows.append({**row, "effective_rank": rank[i], "eigenscore": score[i], "size": size[i]})
     return rows
