@@ -40,9 +40,15 @@ def model_source(name: str, *, weights: bool = True) -> Source:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise ModelError(f"{name} is a folder without config.json; give a saved model.")
+            raise ModelError(f"{name} is a folder without config.json; {_hint(folder)}.")
         return Source(name, folder, None, folder_digest(folder))
     return _hub(name, weights)
+
+
+def _hint(folder: Path) -> str:
+    if (folder / "adapter_config.json").is_file():
+        return "it holds an adapter: give its base model, or the two saved as one"
+    return "give a saved model"
 
 
 def adapter_source(name: str | Path, base: Source) -> Source:

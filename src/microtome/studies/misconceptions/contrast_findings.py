@@ -43,7 +43,11 @@ def _survival(
     n, alpha = len(found.sides.pairs), found.alpha
     floor = smallest_p(n)
     if not len(found.features):
-        return Finding(f"No feature fires in {study.min_pairs} of {n} pairs; nothing is tested.")
+        few = ": give more pairs, or lower --min-pairs" if n < study.min_pairs else ""
+        return Finding(
+            f"No feature fires in at least {study.min_pairs} pairs of the {n} to select on, so "
+            f"nothing is tested{few}.", n=n, about="survivors",
+        )  # fmt: skip
     if floor > alpha:
         return Finding(
             f"Nothing can survive correction: {n} pair{'s' * (n > 1)} to select on give no p-value "

@@ -53,7 +53,7 @@ def _without_exception(
     low, high = within
     share = proportion(problems if end == high else 0, problems, level=level, exact=True)
     ends = [low + (high - low) * float(at) for at in (share.low or 0.0, share.high or 0.0)]
-    return Interval(end, ends[0], ends[1], level, n, problems)
+    return Interval(float(end), ends[0], ends[1], level, n, problems)
 
 
 def largest_elsewhere(table: "np.ndarray") -> "np.ndarray":
@@ -85,13 +85,16 @@ def said(interval: Interval, study: Configuration, shape: str = ".2f") -> str:
     """ "95% interval 0.10 to 0.35 over 6 problems", or why there is none."""
     if interval.low is None or interval.high is None:
         return "no interval: one problem only"
+    if interval.low == interval.high:
+        return f"the same in all {interval.clusters} problems, so the bootstrap has no width"
     ends = f"{interval.low:{shape}} to {interval.high:{shape}}"
     return f"{study.level:.0%} interval {ends} over {interval.clusters} problems"
 
 
 def bounds(interval: Interval) -> dict[str, Any]:
-    """Value and ends as a finding takes them."""
-    return {"value": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
+    """Value and ends as a finding takes them; ends that are one are none."""
+    low, high = (interval.low, interval.high) if interval.low != interval.high else (None, None)
+    return {"value": interval.value, "low": low, "high": high, "n": interval.n}
 
 
 def wide(frame: "pd.DataFrame", value: str, columns: Sequence[Any], by: str) -> "np.ndarray":

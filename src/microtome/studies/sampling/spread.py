@@ -111,10 +111,15 @@ def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration
             f" ({spread.value:.3f}, {spread.low:.3f} to {spread.high:.3f}, on problems that the "
             f"layer was not chosen on)"
         )
+    where = f"completions of one problem differ most in layer {top['layer']}"
+    if spread.low is not None and spread.low <= 0:
+        where = (
+            f"no layer shows that completions of one problem differ (the interval holds 0); the "
+            f"largest is layer {top['layer']}"
+        )
     return Finding(
-        f"At T = {hottest:g}, {last} tokens in, completions of one problem differ most in layer "
-        f"{top['layer']}: {top['split_half_relative']:.3f} of mean |z|²{ends} is variance between "
-        f"them; tr Cov says {top['tr_cov_relative']:.3f}, the rest of which is tokens.{cold}",
+        f"At T = {hottest:g}, {last} tokens in, {where}: {top['split_half_relative']:.3f} of mean "
+        f"|z|²{ends} is variance between them; tr Cov says {top['tr_cov_relative']:.3f}, the rest of which is tokens.{cold}",
         **bounds(spread), unit="split-half variance / mean |z|²",
         about=f"spread at T={hottest:g}, {last} tokens",
         control=f"halves of different completions: {other:+.4f}",
