@@ -119,7 +119,8 @@ def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration
         )
     return Finding(
         f"At T = {hottest:g}, {last} tokens in, {where}: {top['split_half_relative']:.3f} of mean "
-        f"|z|²{ends} is variance between them; tr Cov says {top['tr_cov_relative']:.3f}, the rest of which is tokens.{cold}",
+        f"|z|²{ends} is variance between them; tr Cov says "
+        f"{top['tr_cov_relative']:.3f}, the rest of which is tokens.{cold}",
         **bounds(spread), unit="split-half variance / mean |z|²",
         about=f"spread at T={hottest:g}, {last} tokens",
         control=f"halves of different completions: {other:+.4f}",
