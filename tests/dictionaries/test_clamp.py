@@ -10,9 +10,9 @@ from microtome.dictionaries.fold import scaled_input
 from microtome.dictionaries.nonlinearity import Gated
 from microtome.dictionaries.norm import InputNorm
 from microtome.dictionaries.sae import SAE
-from microtome.errors import DictionaryError, InputError
+from microtome.errors import DictionaryError, InputError, SiteError
 from microtome.model.replay import record
-from microtome.model.site import mlp_in, mlp_normed, mlp_out, resid_mid, resid_post, resid_pre
+from microtome.model.site import mlp_in, mlp_normed, mlp_out, q, resid_mid, resid_post, resid_pre
 from tests.dictionaries.planted import random_sae, random_transcoder
 from tests.model.families import params
 
@@ -156,6 +156,9 @@ def test_refusals(model):
         replace(sae, b_dec=sae.b_dec[1:])
     with pytest.raises(InputError, match="broadcasts"):
         model.run(TEXT, write=sae.clamp([1, 2], torch.zeros(3)))
+    headed = replace(random_transcoder(model.parts.d_model), site_in=q[2, 1])
+    with pytest.raises(SiteError, match=r"q\[2, 1\] belongs to one head"):
+        model.run(TEXT, write=headed.ablate(1))
     assert sae.clamp(3, 1.0).site == resid_post[2]
     assert random_transcoder(model.parts.d_model).ablate(1).site == mlp_out[2]
 

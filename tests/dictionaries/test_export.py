@@ -124,3 +124,18 @@ def test_a_broken_set_configuration_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("a: [")
     with pytest.raises(ConfigError, match=r"config\.yaml"):
         export(random_transcoder(16), tmp_path, "circuit-tracer")
+
+
+@pytest.mark.parametrize("format", ["saelens", "circuit-tracer", "ours"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_with_an_offset_of_its_own(tmp_path, format, dtype) -> None:
+    """What moves into a bias, and a threshold in fp32, is not rounded to the weights' precision."""
+    coder = random_transcoder(16)
+    half = {k: v.to(dtype) for k, v in coder.tensors().items() if k != "threshold"}
+    threshold = JumpReLU(0.2 + 0.1 * torch.rand(32))
+    coder = replace(coder, **half, b_in=(0.3 * torch.randn(16)).to(dtype), activation=threshold)
+    found = load_dictionary(export(coder, tmp_path, format))
+    assert isinstance(found, SAE)
+    assert isinstance(found.activation, JumpReLU)
+    close(found.encode(X), coder.encode(X))
+    assert torch.equal(found.activation.threshold, threshold.threshold)

@@ -210,6 +210,7 @@ def test_refusals_say_what_is_wrong():
     ):
         with pytest.raises(ConfigError, match=message):
             wrong()
+    assert Matryoshka(3, SITE, k=2).groups == (1, 3)
     with pytest.raises(InputError, match="smaller batch"):
         train(TopK(8, SITE, k=3), x, steps=1, batch=1000)
     with pytest.raises(NumericsError, match="diverged"):

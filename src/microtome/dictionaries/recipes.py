@@ -119,7 +119,9 @@ class Matryoshka(BatchTopK):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        groups = tuple(self.groups) or tuple(max(1, self.d_dict >> i) for i in (4, 3, 2, 1, 0))
+        groups = tuple(self.groups) or tuple(
+            dict.fromkeys(max(1, self.d_dict >> i) for i in (4, 3, 2, 1, 0))
+        )
         object.__setattr__(self, "groups", groups)
         if list(groups) != sorted(set(groups)) or groups[0] < 1 or groups[-1] != self.d_dict:
             raise ConfigError(

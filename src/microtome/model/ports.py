@@ -142,7 +142,14 @@ class Ports:
         if edit.source is None:
             return None
         (source,) = edit.source.expand(self.parts.sizes)
-        return None if source == site else source
+        if source == site:
+            return None
+        if len(source.index) > 1:
+            raise SiteError(
+                f"{source} belongs to one head and cannot feed an edit at {site}; a dictionary "
+                f"that writes another site reads one of the whole layer, such as attn_z."
+            )
+        return source
 
     def _place(self, edit: Edit, site: Site) -> None:
         if isinstance(edit, Replace) and not isinstance(edit.value, Tensor):

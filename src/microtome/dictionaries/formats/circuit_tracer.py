@@ -111,7 +111,7 @@ def _more(coder: Transcoder) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     if isinstance(coder.activation, JumpReLU):
         threshold = coder.activation.threshold
-        found[_THRESHOLD] = threshold.expand(coder.d_dict).to(coder.w_enc.dtype)
+        found[_THRESHOLD] = threshold.expand(coder.d_dict)
     return found if coder.w_skip is None else found | {"W_skip": coder.w_skip}
 
 
