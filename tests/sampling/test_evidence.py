@@ -33,6 +33,11 @@ def test_agreement_of_all_problems_is_not_certainty():
     assert sure.high == 1
     none = over_problems(np.zeros(8), STUDY, within=(0, 1))
     assert (none.low, none.high) == pytest.approx((0, 1 - 0.025 ** (1 / 8)))
+    two = over_problems(np.full(8, 2.0), STUDY, within=(1, 9))
+    q = 1 - 0.025 ** (1 / 8)
+    assert (two.low, two.high) == pytest.approx((2 - q, 2 + 7 * q)), (
+        "up to q have 1, or 9, clusters"
+    )
 
 
 def test_values_of_one_problem_count_as_one():

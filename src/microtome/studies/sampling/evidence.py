@@ -32,28 +32,21 @@ def over_problems(
 ) -> Interval:
     """Mean of values with the interval that the configuration asks for, over their `problems`.
 
-    Each value is a problem's own if None. Where all stand at one end of `within`, a bootstrap has
-    no width; the mean then still obeys Clopper and Pearson's bound for as many trials as problems.
+    Each value is a problem's own if None. Where all are equal a bootstrap has no width; at most a
+    share q of problems is then otherwise (Clopper and Pearson, none of as many), which bounds the
+    mean by what is possible, `within`.
     """
     numbers = np.asarray(values, float)
     count = len(numbers) if problems is None else len(set(problems))
-    for end in within:
-        if count > 1 and np.isfinite(within).all() and np.all(numbers == end):
-            return _without_exception(end, within, count, len(numbers), study.level)
+    if count > 1 and np.isfinite(within).all() and np.ptp(numbers) == 0:
+        value, (least, most) = float(numbers[0]), within
+        q = float(proportion(0, count, level=study.level, exact=True).high or 0.0)
+        low, high = value - q * (value - least), value + q * (most - value)
+        return Interval(value, low, high, study.level, len(numbers), count)
     return bootstrap_mean(
         numbers, problems, level=study.level, resamples=study.resamples, seed=study.seed,
         within=within,
     )  # fmt: skip
-
-
-def _without_exception(
-    end: float, within: tuple[float, float], problems: int, n: int, level: float
-) -> Interval:
-    """`end` of a range that all of so many problems are at."""
-    low, high = within
-    share = proportion(problems if end == high else 0, problems, level=level, exact=True)
-    ends = [low + (high - low) * float(at) for at in (share.low or 0.0, share.high or 0.0)]
-    return Interval(float(end), ends[0], ends[1], level, n, problems)
 
 
 def largest_elsewhere(table: "np.ndarray") -> "np.ndarray":

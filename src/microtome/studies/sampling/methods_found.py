@@ -6,6 +6,7 @@ import numpy as np
 
 from microtome.data.graders import pass_rate
 from microtome.lab.study import Finding, Tables
+from microtome.methods.clusters import FEWEST
 from microtome.methods.clusters_null import Contrast, within_between
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.evidence import bounds, over_problems, said
@@ -107,7 +108,8 @@ def _passed(row: dict[str, Any], frame: "pd.DataFrame", study: Configuration) ->
 
 
 def _how_many(done: "pd.DataFrame", frame: "pd.DataFrame", study: Configuration) -> Finding:
-    mean = over_problems(done["k"].astype(float), study)
+    most = max(study.cluster_samples // FEWEST, int(done["k"].max()))
+    mean = over_problems(done["k"].astype(float), study, within=(1, most))
     numbers = done["k"].astype(int).tolist()
     each = ", ".join(f"K = {k} in {numbers.count(k)}" for k in sorted(set(numbers)))
     left = len(frame) - len(done)
