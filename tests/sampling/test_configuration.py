@@ -6,6 +6,7 @@ from microtome.errors import ConfigError
 from microtome.files import load_yaml
 from microtome.lab.config import configure
 from microtome.studies.sampling import Sampling
+from microtome.studies.sampling.problem_set import grader_of
 
 ORIGINAL = """
 variance_layers: [0, 4]
@@ -142,3 +143,16 @@ def test_the_layer_of_the_findings_is_the_middle_one_unless_named():
     assert Sampling(model="x").layer_among([0, 1, 2, 3, 4]) == 2
     assert Sampling(model="x", layer=-1).layer_among([0, 1, 2, 3, 4]) == 4
     assert Sampling(model="x", layers=(0, 3), layer=3).layer_among([0, 3]) == 1
+
+
+@pytest.mark.parametrize("name", ["boxed", "number"])
+def test_the_answer_is_that_of_the_problem_and_not_of_one_made_up_after_it(name):
+    study = Sampling.demo().model_copy(update={"grader": name})
+    grader = grader_of(study)
+    on = " So it is \\boxed{7}. Problem: What is 1+1? Solution: It is \\boxed{2}"
+    assert grader.grade(on, "7").correct
+    assert not grader.grade(on, "2").correct
+    again = " Problem: What is 3+4? Solution: It is \\boxed{7}"
+    assert grader.grade(again, "7").correct, "a problem said again before the answer"
+    bare = study.model_copy(update={"template": "{problem}"})
+    assert grader_of(bare).grade(on, "2").correct, "no beginning to know a new problem by"

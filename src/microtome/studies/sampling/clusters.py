@@ -44,7 +44,7 @@ class Clusters(Step):
     """Groups of right solutions."""
 
     name = "clusters"
-    version = 2
+    version = 3
     summary = "Whether many right solutions are many methods."
     reads = (
         "template", "chat", "grader", "grader_pattern", "layer", "layers", "stride",

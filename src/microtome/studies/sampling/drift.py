@@ -36,7 +36,7 @@ class Drift(Step):
     """Distance to the oracle after its beginning was forced."""
 
     name = "drift"
-    version = 3
+    version = 4
     summary = "How far completions drift from an oracle whose first tokens are forced."
     reads = (*ORACLE_FIELDS, "oracle_percentage")
 

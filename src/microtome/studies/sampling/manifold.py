@@ -45,7 +45,7 @@ class Manifold(Step):
     """Distance of completions to the oracle."""
 
     name = "manifold"
-    version = 2
+    version = 3
     summary = "How far completions lie from an oracle's solution."
     reads = ORACLE_FIELDS
 

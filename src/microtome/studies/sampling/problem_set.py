@@ -1,6 +1,6 @@
 """The problems of a run, their prompts and their grader."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from microtome.data.graders import Grader, by_callable, grader
@@ -36,10 +36,23 @@ def prompt_of(problem: Problem, study: Configuration) -> str:
 
 
 def grader_of(study: Configuration) -> Grader:
-    """The grader; of `none` every solution is right."""
+    """The grader; of `none` every solution is right.
+
+    A model without chat training goes on with problems of its own, whose answers would be the last
+    ones: what follows the template's beginning counts only where nothing is answered before it.
+    """
     if study.grader == "none":
         return by_callable(lambda text, answer: True, "none")
-    return grader(study.grader, study.grader_pattern or None)
+    own = grader(study.grader, study.grader_pattern or None)
+    opening = study.template.partition("{problem}")[0].strip()
+    if not opening:
+        return own
+
+    def read(text: str) -> str | None:
+        found = own.read(text.partition(opening)[0])
+        return own.read(text) if found is None else found
+
+    return replace(own, read=read)
 
 
 def knows_methods(study: Configuration) -> bool:

@@ -32,7 +32,7 @@ class Sensitivity(Step):
     """Forks of every problem's greedy solution."""
 
     name = "sensitivity"
-    version = 4
+    version = 5
     summary = "Where one other token changes everything that follows."
     reads = (
         "template", "chat", "grader", "grader_pattern", "max_new_tokens", "layers", "stride",

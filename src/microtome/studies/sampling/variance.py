@@ -32,7 +32,7 @@ class Variance(Step):
     """Spread of completions at every temperature."""
 
     name = "variance"
-    version = 3
+    version = 4
     summary = "How far temperature spreads the states of completions, by layer and length."
     reads = (
         "template", "chat", "grader", "grader_pattern", "samples", "checkpoints", "max_new_tokens",
