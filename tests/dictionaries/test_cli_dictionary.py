@@ -84,6 +84,7 @@ def test_what_is_wrong_is_one_sentence_and_exit_2(tmp_path: Path, said) -> None:
         (("convert", source, tmp_path / "x", "--to", "onnx"), "No format 'onnx'"),
         (("convert", source, tmp_path / "x", "--to", "circuit-tracer"), "this is a JumpReLU SAE"),
         (("convert", source, tmp_path / "coder"), "holds a dictionary already"),
+        (("convert", source, nowhere / "x"), "choose another place with OUT."),
         (("score", source, *READ, "--out", nowhere / "x.json"), "another place with --out."),
         (("features", source, *READ, "--features", 1, "--out", nowhere / "x.html"), "with --out."),
     ):

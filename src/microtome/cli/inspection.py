@@ -12,6 +12,7 @@ from microtome.dictionaries.inspect import Inspection, inspect
 from microtome.dictionaries.load import load_dictionary
 from microtome.dictionaries.scores import Scores
 from microtome.errors import ConfigError
+from microtome.files import writable
 from microtome.lab.terminal import wide
 from microtome.model.load import load
 from microtome.model.model import Model
@@ -31,6 +32,7 @@ def show(name: str, sites: list[str], model: str, texts: str, max_tokens: int, d
 def convert(name: str, out: Path, to: str, sites: list[str]) -> None:
     """Write it anew, and say what was written; an existing dictionary is never overwritten."""
     dictionary = _loaded(name, sites, None)
+    writable(out.absolute().parent, "OUT")
     before = _files(out)
     export(dictionary, out, to)
     written = sorted(path.name for path in _files(out) - before)
