@@ -36,6 +36,7 @@ def test_run_then_list_show_verify_report(cli: Cli, tmp_path: Path) -> None:
     code, out, _ = cli("run", "toy", "--count", "3", "--labels", "x,y", "--no-pictures")
     assert code == 0
     assert "- The squares sum to 8.5." in out
+    assert "n = 3" in out
     assert Path(out.split("Report: ")[1].strip()).is_file()
     code, out, _ = cli("list")
     assert (code, "finished" in out, "toy/" in out) == (0, True, True)

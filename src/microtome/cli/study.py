@@ -13,6 +13,7 @@ from microtome.lab.config import configure
 from microtome.lab.dry import Rehearsal, rehearse
 from microtome.lab.listing import write_index
 from microtome.lab.record import Record
+from microtome.lab.report import number_of
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal, wide
 from microtome.studies import STUDIES, study_class
@@ -59,6 +60,8 @@ def _studies() -> None:
 def _show(record: Record) -> None:
     for finding in record.findings:
         print(f"- {finding['text']}")
+        if number := number_of(finding):
+            print(f"    {number}")
     failed = [audit for audit in record.audits if not audit["passed"]]
     if failed:
         print(f"{len(failed)} audits failed: see the report before believing the numbers.")
