@@ -1,7 +1,7 @@
 """In the network: neutral where nothing is lost, and the ablations are the ends of the scale."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -12,6 +12,7 @@ from microtome.cli.dictionary import app
 from microtome.dictionaries.corpus import corpus
 from microtome.dictionaries.load import load_dictionary, save_dictionary
 from microtome.dictionaries.network import network
+from microtome.dictionaries.nonlinearity import Nonlinearity
 from microtome.dictionaries.reconstruct import reconstruct
 from microtome.dictionaries.scores import causal_metric, score
 from microtome.errors import DictionaryError, InputError
@@ -136,3 +137,25 @@ def test_refusals(model, texts):
         network(identity(model.parts.d_model), model, ["bird"])
     with pytest.raises(DictionaryError, match="which site"):
         reconstruct(replace(random_sae(128), site_out=None))
+
+
+@dataclass(frozen=True, eq=False)
+class Capped(Nonlinearity):
+    """relu that writes nothing above 100, which only a sink reaches."""
+
+    def __call__(self, product: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        f = torch.relu(product + bias)
+        return f * (f < 100)
+
+
+def test_attention_sinks_keep_their_activations(texts):
+    """A dictionary trained without them writes them wrongly; `score` leaves them out too."""
+    model = mt.load("specimen:world", device="cpu")
+    some = texts[:4]
+    with torch.no_grad():
+        model.hf.get_input_embeddings().weight[model.tokenize(some[0]).ids[0, 3]] *= 300
+    capped = replace(identity(model.parts.d_model), activation=Capped())
+    found, without = (network(capped, model, some, sinks=one) for one in (False, True))
+    assert found.n_sinks == score(capped, model, some).n_sinks > 0 == without.n_sinks
+    assert found.kl.value == pytest.approx(0, abs=1e-5)
+    assert without.kl.value > 1e-3

@@ -7,7 +7,8 @@ over the same texts; beside them KL(clean ‖ dictionary), the increase H_dictio
 the control: the same with every token given the reconstruction from another token's codes.
 Where ablating costs nothing (the interval of H_ablated − H_clean reaches 0, as at many an MLP)
 there is no share to recover: it is NaN and an audit fails. Intervals are bootstrapped over texts;
-BOS is left as it is, and what it predicts is left out.
+BOS and attention sinks, on which no dictionary is trained, are left as they are; what BOS
+predicts is left out.
 """
 
 import math
@@ -53,6 +54,8 @@ class Network:
     n_tokens: int
     n_texts: int
     n_cut: int
+    n_sinks: int
+    """Attention sinks that kept their activations."""
     audit: tuple[Audit, ...]
 
     @property
@@ -101,17 +104,22 @@ def network(
     context: int | None = None,
     max_tokens: int | None = None,
     bos: bool = False,
+    sinks: bool = False,
     resamples: int = 1000,
     seed: int = 42,
 ) -> Network:
-    """Run the network on reconstructions; six passes over the texts."""
+    """Run the network on reconstructions; six passes over the texts.
+
+    Attention sinks (ten times as long as their batch's median) keep their activations unless
+    `sinks`; they are counted.
+    """
     reading, held = Reading(batch, context, max_tokens, bos), list(texts)
     dictionary = dictionary.to(model.device)
-    mean = mean_written(dictionary, model, reading.batches(model, held))
+    mean = mean_written(dictionary, model, reading.batches(model, held), sinks)
     generator = torch.Generator().manual_seed(seed)
     parts, n_cut = [], 0
     for part in reading.batches(model, held):
-        parts.append(costs_of(dictionary, model, part, mean, bos, generator))
+        parts.append(costs_of(dictionary, model, part, mean, sinks, generator))
         n_cut += part.cut
     sums = {name: torch.cat([one[name] for one in parts]).numpy() for name in parts[0]}
     used = sums["tokens"] > 0
@@ -149,6 +157,7 @@ def _network(sums: dict[str, np.ndarray], n_cut: int, resamples: int, seed: int)
         n_tokens=int(tokens.sum()),
         n_texts=len(tokens),
         n_cut=n_cut,
+        n_sinks=int(sums["sinks"].sum()),
         audit=(
             Audit(
                 "zero ablation costs nats", _end(zero_costs), 0.0, ">=", "else no share to recover"

@@ -6,23 +6,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from microtome.dictionaries.contexts import Batch, read, sites_of
+from microtome.dictionaries.contexts import Batch, ordinary, read, sites_of
 from microtome.dictionaries.dictionary import Dictionary
-from microtome.dictionaries.reconstruct import reconstruct
 from microtome.dictionaries.scores_sums import others, per_text
-from microtome.model.edit import Ablate, Edit, Replace
+from microtome.model.edit import Replace
 from microtome.model.model import Model
 
 _LOGITS_AT_ONCE = 2**26
 
 
 def mean_written(
-    dictionary: Dictionary, model: Model, batches: Iterator[Batch]
+    dictionary: Dictionary, model: Model, batches: Iterator[Batch], sinks: bool
 ) -> Float[Tensor, " d_out"]:
-    """Of the activation it writes, over all kept tokens."""
+    """Of the activation it writes, over all kept tokens; attention sinks only with `sinks`."""
     total, count = torch.zeros(dictionary.d_out, dtype=torch.float64), 0
     for part in batches:
-        y = read(dictionary, model, part)[1]
+        x, y = read(dictionary, model, part)
+        y = y if sinks else y[ordinary(x, y)]
         total, count = total + y.double().sum(0).cpu(), count + len(y)
     return (total / max(count, 1)).float().to(model.device)
 
@@ -32,33 +32,39 @@ def costs_of(
     model: Model,
     part: Batch,
     mean: Tensor,
-    bos: bool,
+    sinks: bool,
     generator: torch.Generator,
 ) -> dict[str, Tensor]:
-    """Sums per text of the batch: cross-entropies, divergence, tokens predicted."""
+    """Sums per text of the batch: cross-entropies, divergence, tokens predicted and left out."""
     site_in, site_out = sites_of(dictionary, model)
     clean = model.run(part.tokens, read=list(dict.fromkeys((site_in, site_out))))
     kept = part.kept.to(clean[site_in].device)
-    x, shuffled = clean[site_in][kept], clean[site_out].float().clone()
+    x, y = clean[site_in][kept].float(), clean[site_out][kept].float()
+    usual = torch.ones_like(x[:, 0], dtype=torch.bool) if sinks else ordinary(x, y)
+    x = x[usual]
+    f = dictionary.encode(x)
     order = others(len(x), generator).to(x.device)
-    shuffled[kept] = dictionary.decode(dictionary.encode(x)[order], x)
-    edits: dict[str, Edit] = {
-        "dictionary": reconstruct(dictionary, bos=bos),
-        "zero": Ablate(site_out, bos=bos),
-        "mean": Ablate(site_out, mean, bos=bos),
-        "shuffled": Replace(site_out, shuffled, bos=bos),
+    values = {
+        "dictionary": dictionary.decode(f, x),
+        "zero": torch.zeros_like(y[usual]),
+        "mean": mean.expand_as(y[usual]),
+        "shuffled": dictionary.decode(f[order], x),
     }
+    changed = kept.masked_scatter(kept, usual)
     asked = part.kept[:, :-1] & part.tokens.mask[:, 1:]
     text, texts = torch.nonzero(asked)[:, 0], len(asked)
     found = {"tokens": torch.ones(len(text), device=text.device)}
     found["clean"], _ = _cross_entropy(clean.logits, part, asked)
-    for name, edit in edits.items():
-        logits = model.run(part.tokens, write=edit).logits
+    for name, value in values.items():
+        whole = clean[site_out].float().clone()
+        whole[changed] = value.to(whole)
+        logits = model.run(part.tokens, write=Replace(site_out, whole)).logits
         against = clean.logits if name == "dictionary" else None
         found[name], kl = _cross_entropy(logits, part, asked, against)
         if kl is not None:
             found["kl"] = kl
-    return {name: per_text(values, text, texts) for name, values in found.items()}
+    sums = {name: per_text(values, text, texts) for name, values in found.items()}
+    return sums | {"sinks": (kept & ~changed).sum(-1).double().cpu()}
 
 
 def _cross_entropy(
