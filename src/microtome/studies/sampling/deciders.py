@@ -3,7 +3,7 @@
 Forks of one problem share their text, so intervals are over problems.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,13 +116,24 @@ def _layer(layers: Rows, rows: "pd.DataFrame", study: Configuration) -> Finding:
         f"{name}: {_at(at[name], best['layer'])}" for name in (ELSEWHERE, RANDOM) if at[name]
     )
     size = chosen_size(rows, "layer", "total", study)
+    reached = [_size_at(at[name], best["layer"]) for name in (ELSEWHERE, RANDOM) if at[name]]
     return Finding(
         f"At {len(forks)} forks logit top 1 − top 2 is {forks['delta'].mean():.2f} on average; "
         f"layer {best['layer']} writes most to either side, {best['size']:.2f} logits "
-        f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken.",
+        f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken"
+        f"{_no_more(best['size'], reached)}.",
         size.value, size.low, size.high, unit="logits", n=len(forks),
         about="layer that writes most at forks", control=f"its size for the {others}",
     )  # fmt: skip
+
+
+def _no_more(size: float, controls: Sequence[float]) -> str:
+    """What has to be said where a control writes as much."""
+    return "; that is no more than the controls" if max(controls, default=-1.0) >= size else ""
+
+
+def _size_at(rows: Rows, layer: int) -> float:
+    return float(next(row["size"] for row in rows if row["layer"] == layer))
 
 
 def _at(rows: Rows, layer: int) -> str:
@@ -135,17 +146,19 @@ def _component(top: Rows, parts: "pd.DataFrame", study: Configuration) -> Findin
     best = top[0]
     own = parts[parts["kind"].isin(("head", "mlp"))]
     size = chosen_size(own, "component", "contribution", study)
-    controls = [
-        f"{words} {best[column]:.2f}"
+    reached = {
+        words: float(best[column])
         for words, column in (
             ("same pair elsewhere", "elsewhere_size"), ("random pairs", "random_pair_size"),
         )
         if best[column] is not None
-    ]  # fmt: skip
+    }  # fmt: skip
+    controls = [f"{words} {value:.2f}" for words, value in reached.items()]
     return Finding(
         f"{best['component']} writes most over the forks, {best['size']:.2f} logits to either side "
         f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken, "
-        f"on {best['n']} forks of {best['problems']} problems.",
+        f"on {best['n']} forks of {best['problems']} problems"
+        f"{_no_more(best['size'], list(reached.values()))}.",
         size.value, size.low, size.high, unit="logits", n=best["n"],
         about="component that writes most at forks", control=", ".join(controls),
     )  # fmt: skip
@@ -161,7 +174,8 @@ def _ablation(rows: "pd.DataFrame", study: Configuration) -> Finding:
         f"Ablating each fork's top component moves the difference by {change.value:.2f} logits "
         f"({said(change, study)}); its contribution predicted {top['predicted'].abs().mean():.2f}, "
         f"the sign right in {int(agree['same'].sum())} of {len(top)}, off by {error:.2f} on "
-        f"average: what later layers and the final norm make of it.",
+        f"average: what later layers and the final norm make of it"
+        f"{_no_more(change.value, [float(other['observed'].abs().mean())] if len(other) else [])}.",
         change.value, change.low, change.high, unit="logits", n=len(top),
         about="ablation of the top component",
         control=f"a random component of the same kind moves it by {compared}",
