@@ -6,7 +6,7 @@ import torch
 
 from microtome.dictionaries.load import save_dictionary
 from microtome.dictionaries.random import random_dictionary
-from microtome.errors import DictionaryError
+from microtome.errors import AdapterError, DictionaryError
 from microtome.model.site import resid_post
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.shelf import layers_of, load_dictionaries, located
@@ -78,3 +78,16 @@ def test_a_specimen_has_its_own_and_transcoders_are_left_out():
     assert layers_of(study) == (0, 1, 2, 3, 4)
     assert layers_of(study.model_copy(update={"layer": 3, "feature": 0})) == (3,)
     assert all("transcoder" not in name for name in located(study).values())
+
+
+@pytest.mark.medium
+def test_an_adapter_makes_another_run_and_is_named():
+    plain = Misconceptions(model="specimen:world", generated=0)
+    tuned = plain.model_copy(update={"adapter": "PT2_COREDe"})
+    ours, theirs = plain.provenance(), tuned.provenance()
+    assert theirs["model"] == "specimen:world + PT2_COREDe"
+    assert ours["digest"] != theirs["digest"]
+    assert tuned.warm().model.adapter is not None
+    assert plain.warm().model.adapter is None
+    with pytest.raises(AdapterError, match="PT3_COREUt"):
+        plain.model_copy(update={"adapter": "nope"}).provenance()

@@ -156,3 +156,11 @@ def test_the_answer_is_that_of_the_problem_and_not_of_one_made_up_after_it(name)
     assert grader.grade(again, "7").correct, "a problem said again before the answer"
     bare = study.model_copy(update={"template": "{problem}"})
     assert grader_of(bare).grade(on, "2").correct, "no beginning to know a new problem by"
+
+
+def test_an_adapter_makes_another_run_and_is_named():
+    plain = Sampling.demo()
+    tuned = plain.model_copy(update={"adapter": "PT2_COREDe"})
+    assert tuned.provenance()["model"] == "specimen:world + PT2_COREDe"
+    assert plain.provenance()["digest"] != tuned.provenance()["digest"]
+    assert tuned.warm().adapter is not None

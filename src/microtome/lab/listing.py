@@ -47,7 +47,7 @@ def _line(run: RunFolder, output_dir: Path) -> Line:
     report = run.report.relative_to(output_dir).as_posix() if run.report.exists() else ""
     return Line(
         run.id,
-        str(manifest.configuration.get("model", "")),
+        manifest.model,
         status,
         manifest.dry_run,
         manifest.started,

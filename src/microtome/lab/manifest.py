@@ -77,6 +77,11 @@ class Manifest(BaseModel):
     redraw: bool = Field(default=False, exclude=True)
     """Whether figures must be drawn again although their values are the same."""
 
+    @property
+    def model(self) -> str:
+        """What the run is of, as its provenance calls it: an adapter is part of the name."""
+        return str(self.provenance.get("model") or self.configuration.get("model", ""))
+
     def write(self, folder: Path) -> None:
         """Publish the manifest, atomically."""
         content = self.model_dump(mode="json")

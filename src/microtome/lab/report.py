@@ -41,7 +41,7 @@ def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> byte
         js=Markup(js),
         study=manifest.study,
         run=folder.path.name,
-        model=manifest.configuration.get("model", ""),
+        model=manifest.model,
         dry_run=manifest.dry_run,
         specimen=bool(provenance.get("specimen")),
         stand_in=provenance.get("stand_in", ""),

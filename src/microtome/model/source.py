@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from microtome.errors import AdapterError, ModelError, suggest
 
@@ -72,6 +72,22 @@ def adapter_source(name: str | Path, base: Source) -> Source:
         hint = f" It holds the adapters {', '.join(inside)}." if inside else ""
         raise AdapterError(f"The folder {name} holds no adapter_config.json.{hint}")
     return Source(folder.name, folder, None, folder_digest(folder))
+
+
+def identity_of(model: str, adapter: str = "") -> dict[str, Any]:
+    """What names a model, with an adapter or none, in a run: name, revision, digest, specimen."""
+    source = model_source(model, weights=False)
+    found: dict[str, Any] = {
+        "model": source.name,
+        "revision": source.revision,
+        "digest": source.digest,
+        "specimen": source.specimen,
+    }
+    if not adapter:
+        return found
+    own = adapter_source(adapter, source)
+    both = hashlib.sha256(f"{source.digest}+{own.digest}".encode()).hexdigest()
+    return found | {"model": f"{source.name} + {own.name}", "adapter": own.name, "digest": both}
 
 
 def folder_digest(folder: Path) -> str:

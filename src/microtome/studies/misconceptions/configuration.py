@@ -30,6 +30,9 @@ class Configuration(Study, ABC):
 
     model: str = GEMMA
     """Hub id or folder of the model, or specimen:world."""
+    adapter: str = ""
+    """A LoRA adapter: a folder as PEFT saves it, or one of the specimen's by name; none when
+    empty."""
     prompts: str = "voices"
     """Pairs: `voices` (11 shipped pairs that differ in who speaks), `shared` (the same 11 without
     a speaker, both members one prompt), or a JSONL file."""

@@ -21,6 +21,6 @@ def stand_in(study: Configuration) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="microtome-stand-in-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     model = tiny_model(study.model, folder / "model", seed=study.seed)
-    changes: dict[str, Any] = {"model": str(model), "layers": tuple(range(LAYERS))}
+    changes: dict[str, Any] = {"model": str(model), "adapter": "", "layers": tuple(range(LAYERS))}
     changes |= {"random_dictionary": True, "dictionaries": ""}
     return changes | ({} if study.feature is None else {"layer": 0, "feature": 0})

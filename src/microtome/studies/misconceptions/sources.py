@@ -13,17 +13,13 @@ from microtome.studies.misconceptions.shelf import layers_of, located
 
 def sources_of(study: Configuration) -> dict[str, Any]:
     """Identity of everything the study reads; what does not exist is refused here."""
-    from microtome.model.source import model_source
+    from microtome.model.source import identity_of
 
     pairs = pairs_of(study)
-    source = model_source(study.model, weights=False)
-    _demand_layers(study, source.name)
+    found = identity_of(study.model, study.adapter)
+    _demand_layers(study, found["model"])
     rows = [prompt.row() for pair in pairs for prompt in pair.members]
-    found: dict[str, Any] = {
-        "model": source.name,
-        "revision": source.revision,
-        "digest": source.digest,
-        "specimen": source.specimen,
+    found |= {
         "pairs": digest(rows),
         "n_pairs": len(pairs),
         "n_identical": sum(pair.identical for pair in pairs),

@@ -24,7 +24,8 @@ class Warm:
 
 def load(study: Configuration) -> Warm:
     """Load both; every pair's answers are tried and every dictionary is checked before any work."""
-    model = mt.load(study.model, device=study.device, dtype=study.dtype)
+    adapter = study.adapter or None
+    model = mt.load(study.model, adapter=adapter, device=study.device, dtype=study.dtype)
     for pair in pairs_of(study):
         for prompt in pair.members:
             ids = fork(model, prompt).ids

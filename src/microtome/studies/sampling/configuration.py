@@ -29,6 +29,9 @@ class Configuration(Study, ABC):
 
     model: str
     """Hub id or folder of the model, or specimen:world."""
+    adapter: str = ""
+    """A LoRA adapter: a folder as PEFT saves it, or one of the specimen's by name; none when
+    empty."""
     problems: Path | None = None
     """JSONL of problems (problem, answer, solution; GSM8K's and MATH's fields are known too); the
     specimen's arithmetic when not given."""

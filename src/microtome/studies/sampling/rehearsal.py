@@ -32,7 +32,14 @@ def stand_in(study: Configuration) -> dict[str, Any]:
     from microtome.model.tiny import tiny_model
 
     model = tiny_model(study.model, folder / "model", seed=study.seed)
-    return {**quiet, "model": str(model), "grader": "none", "layers": (), "layer": None}
+    return {
+        **quiet,
+        "model": str(model),
+        "adapter": "",
+        "grader": "none",
+        "layers": (),
+        "layer": None,
+    }
 
 
 def _forks(study: Configuration) -> dict[str, Any]:

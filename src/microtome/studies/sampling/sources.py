@@ -16,10 +16,10 @@ from microtome.studies.sampling.problem_set import problems_of
 
 def sources_of(study: Configuration) -> dict[str, Any]:
     """Identity of everything the study reads."""
-    from microtome.model.source import model_source
+    from microtome.model.source import identity_of
 
     problems = problems_of(study)
-    source = model_source(study.model, weights=False)
+    found = identity_of(study.model, study.adapter)
     demand_layers(study)
     chosen = {step.name for step in study.chosen()}
     if {"manifold", "drift"} & chosen:
@@ -27,11 +27,7 @@ def sources_of(study: Configuration) -> dict[str, Any]:
     if "clusters" in chosen:
         demand_judge(study)
     demand_context(study, chosen)
-    return {
-        "model": source.name,
-        "revision": source.revision,
-        "digest": source.digest,
-        "specimen": source.specimen,
+    return found | {
         "problems": digest([asdict(problem) for problem in problems]),
         "problem_set": str(study.problems or "the specimen's arithmetic"),
         "n_problems": len(problems),

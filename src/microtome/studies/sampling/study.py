@@ -37,7 +37,9 @@ class Sampling(Configuration):
     def warm(self) -> "mt.Model":
         import microtome as mt
 
-        return mt.load(self.model, device=self.device, dtype=self.dtype)
+        return mt.load(
+            self.model, adapter=self.adapter or None, device=self.device, dtype=self.dtype
+        )
 
     def speed(self) -> float:
         return speed_of(self)
