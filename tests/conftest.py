@@ -47,3 +47,20 @@ def adapter(
         return folder if folder.is_dir() else save_adapter(checkpoint(family), folder, seed)
 
     return of
+
+
+@pytest.fixture
+def sentence_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that must be refused: one sentence, exit code 2, nothing computed."""
+    from microtome.cli import main
+
+    def call(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as ending:
+            main([*arguments])
+        assert ending.value.code == 2
+        assert not list((tmp_path / "runs").rglob("*.unit")), "nothing was computed"
+        lines = capsys.readouterr().err.strip().splitlines()
+        (sentence,) = [line for line in lines if line.startswith("microtome:")]
+        return sentence
+
+    return call

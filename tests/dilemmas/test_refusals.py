@@ -4,25 +4,17 @@ import json
 
 import pytest
 
-from microtome.cli import main
-
 PROMPT = {"scenario": "mine", "prompt": "We both cooperated. I choose"}
 
 
 @pytest.fixture
-def refused(zoo, tmp_path, capsys):
+def refused(zoo, tmp_path, sentence_of):
     """Runs the study with extra flags and gives back the one sentence it ends with."""
 
     def call(*flags: str, bare: bool = False) -> str:
         own = [] if bare else ["--model", str(zoo.model), "--adapters", str(zoo.adapters)]
         arguments = ["run", "dilemmas", *own, "--output-dir", str(tmp_path / "runs"), *flags]
-        with pytest.raises(SystemExit) as ending:
-            main(arguments)
-        assert ending.value.code == 2
-        assert not list((tmp_path / "runs").rglob("*.unit")), "nothing was computed"
-        lines = capsys.readouterr().err.strip().splitlines()
-        (sentence,) = [line for line in lines if line.startswith("microtome:")]
-        return sentence
+        return sentence_of(*arguments)
 
     return call
 

@@ -5,7 +5,6 @@ import json
 import pytest
 import torch
 
-from microtome.cli import main
 from microtome.dictionaries.load import save_dictionary
 from microtome.dictionaries.random import random_dictionary
 from microtome.model.site import mlp_out, resid_post
@@ -18,18 +17,12 @@ LINE = {
 
 
 @pytest.fixture
-def refused(tmp_path, capsys):
+def refused(tmp_path, sentence_of):
     """Runs the study on the specimen with extra flags; gives back the sentence it ends with."""
 
     def call(*flags: str) -> str:
         own = ["--model", "specimen:world", "--output-dir", str(tmp_path / "runs")]
-        with pytest.raises(SystemExit) as ending:
-            main(["run", "misconceptions", *own, *flags])
-        assert ending.value.code == 2
-        assert not list((tmp_path / "runs").rglob("*.unit")), "nothing was computed"
-        lines = capsys.readouterr().err.strip().splitlines()
-        (sentence,) = [line for line in lines if line.startswith("microtome:")]
-        return sentence
+        return sentence_of("run", "misconceptions", *own, *flags)
 
     return call
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 import microtome as mt
-from microtome.cli import main
 from microtome.errors import InputError
 from microtome.lab.dry import rehearse
 from microtome.lab.run import run
@@ -149,19 +148,13 @@ def test_points_of_another_model_are_refused(document):
 
 
 @pytest.fixture
-def refused(tmp_path, capsys, monkeypatch):
+def refused(tmp_path, sentence_of, monkeypatch):
     """Runs the study through the command line and gives back the sentence it ends with."""
     monkeypatch.setitem(STUDIES, "sampling", "microtome.studies.sampling:Sampling")
 
     def call(*flags):
         arguments = ["run", "sampling", "--model", "specimen:world", *DEMO]
-        with pytest.raises(SystemExit) as ending:
-            main([*arguments, "--output-dir", str(tmp_path / "runs"), *flags])
-        assert ending.value.code == 2
-        assert not list((tmp_path / "runs").rglob("*.unit")), "nothing was computed"
-        lines = capsys.readouterr().err.strip().splitlines()
-        (sentence,) = [line for line in lines if line.startswith("microtome:")]
-        return sentence
+        return sentence_of(*arguments, "--output-dir", str(tmp_path / "runs"), *flags)
 
     return call
 
