@@ -22,21 +22,16 @@ class Coder(Protocol):
     @property
     def site_in(self) -> Site | None: ...
     def encode(self, x: Tensor) -> Tensor: ...
+    def reconstruct(self, x: Tensor) -> Tensor: ...
     def write(self, change: Tensor, features: Tensor, x: Tensor) -> Tensor: ...
     def to(self, device: Any) -> Any: ...
 
 
 @dataclass(frozen=True, eq=False)
-class Clamp(Edit):
-    """Set (or scale) features of a dictionary; made by `dictionary.clamp`, `scale`, `ablate`.
-
-    `value` is a number per feature, or a tensor that broadcasts to "batch pos chosen".
-    """
+class DictionaryEdit(Edit):
+    """An edit at the site a dictionary writes, made from the activation at the one it reads."""
 
     dictionary: Coder
-    features: tuple[int, ...]
-    value: Tensor
-    how: str = "set"
 
     @property
     def source(self) -> Site | None:
@@ -45,6 +40,18 @@ class Clamp(Edit):
 
     def apply(self, x: Tensor) -> Tensor:
         return self.apply_from(x, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Clamp(DictionaryEdit):
+    """Set (or scale) features of a dictionary; made by `dictionary.clamp`, `scale`, `ablate`.
+
+    `value` is a number per feature, or a tensor that broadcasts to "batch pos chosen".
+    """
+
+    features: tuple[int, ...]
+    value: Tensor
+    how: str = "set"
 
     def apply_from(self, x: Tensor, seen: Tensor) -> Tensor:
         with torch.set_grad_enabled(x.requires_grad or seen.requires_grad):
