@@ -3,12 +3,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from microtome.cli import main
 from microtome.errors import RunError
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
+from microtome.studies.misconceptions.features import _unexplained
 from microtome.studies.misconceptions.two_runs import contrast_runs
 
 pytestmark = pytest.mark.medium
@@ -148,3 +150,19 @@ def test_features_of_other_directions_are_not_compared(record, small, tmp_path):
     other = run(small.model_copy(update=changes), terminal=Terminal())
     with pytest.raises(RunError, match="with another dictionary"):
         contrast_runs(other.path, record.path)
+
+
+def test_the_features_finding_carries_the_mean_fvu(record):
+    (found,) = [f for f in record.findings if f["step"] == "features"]
+    layers = record.table("features_dictionaries")
+    assert found["value"] == pytest.approx(layers["fvu"].mean(), rel=1e-6)
+    assert found["control"]
+
+
+def test_the_mean_fvu_weighs_tokens_and_has_an_interval_over_batches(small):
+    rows = [(1, 0.1, 10), (2, 0.3, 10), (1, 0.4, 30), (2, 0.6, 30)]
+    table = pd.DataFrame(rows, columns=["layer", "fvu", "tokens"])
+    found = _unexplained(table, small)
+    assert found.value == pytest.approx((0.2 * 10 + 0.5 * 30) / 40)
+    assert found.low < found.value < found.high
+    assert _unexplained(table.assign(fvu=float("nan")), small) is None

@@ -12,6 +12,7 @@ import numpy as np
 
 from microtome.audit import Audit
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.statistics import Interval, bootstrap_ratio
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
 from microtome.studies.misconceptions.pairs import of_rows
@@ -165,9 +166,25 @@ def _said(tables: Tables, study: Configuration) -> Finding:
         _where(str(how), int(n)) for how, n in prompts["read"].value_counts().items()
     )
     stand_in = f" These features are {found[0]['stand_in']}." if found[0]["stand_in"] else ""
+    text = f"Features that fire: {'; '.join(parts)}. Read {where}.{stand_in}"
+    fvu = _unexplained(tables["features_dictionaries"], study)
+    if fvu is None:
+        return Finding(text, n=len(prompts), about="features")
     return Finding(
-        f"Features that fire: {'; '.join(parts)}. Read {where}.{stand_in}",
-        n=len(prompts), about="features",
+        text, fvu.value, fvu.low, fvu.high, unit="FVU, mean over layers", n=len(prompts),
+        about="features", control="the prompts' mean state in place of the features: 1",
+    )  # fmt: skip
+
+
+def _unexplained(units: "pd.DataFrame", study: Configuration) -> Interval | None:
+    """Mean FVU over layers, with an interval over batches of prompts; None without FVUs."""
+    if units["fvu"].isna().any():
+        return None
+    batch = units.groupby("layer").cumcount()
+    means = units.groupby(batch)[["fvu", "tokens"]].mean()
+    return bootstrap_ratio(
+        means["fvu"] * means["tokens"], means["tokens"],
+        level=study.level, resamples=study.resamples, seed=study.seed, within=(0.0, np.inf),
     )  # fmt: skip
 
 
