@@ -12,9 +12,10 @@ import numpy as np
 
 from microtome.audit import Audit
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
-from microtome.statistics import Interval, bootstrap_ratio
+from microtome.statistics import Interval
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
+from microtome.studies.misconceptions.intervals import student
 from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.reading import Read, Reading, read_codes, readings
 from microtome.studies.misconceptions.shelf import layers_of
@@ -177,15 +178,18 @@ def _said(tables: Tables, study: Configuration) -> Finding:
 
 
 def _unexplained(units: "pd.DataFrame", study: Configuration) -> Interval | None:
-    """Mean FVU over layers, with an interval over batches of prompts; None without FVUs."""
+    """Mean FVU over layers, with Student's interval over batches of prompts; None without FVUs.
+
+    A few batches of other wordings are too skewed for a bootstrap of batches.
+    """
     if units["fvu"].isna().any():
         return None
-    batch = units.groupby("layer").cumcount()
-    means = units.groupby(batch)[["fvu", "tokens"]].mean()
-    return bootstrap_ratio(
-        means["fvu"] * means["tokens"], means["tokens"],
-        level=study.level, resamples=study.resamples, seed=study.seed, within=(0.0, np.inf),
-    )  # fmt: skip
+    means = units.groupby(units.groupby("layer").cumcount())[["fvu", "tokens"]].mean()
+    value = float(np.average(means["fvu"], weights=means["tokens"]))
+    middle, low, _ = student(means[["fvu"]].to_numpy(), study.level)
+    reach, n = float(middle[0] - low[0]), len(means)
+    low_end, high_end = (max(0.0, value - reach), value + reach) if n > 1 else (None, None)
+    return Interval(value, low_end, high_end, study.level, n, n)
 
 
 def _where(how: str, n: int) -> str:
