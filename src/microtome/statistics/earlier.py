@@ -10,33 +10,16 @@ Westfall & Young 1993, "Resampling-based multiple testing".
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from microtome.errors import InputError, NumericsError
+from microtome.statistics.interval import Interval
 
 Floats = NDArray[np.float64]
 _FEWEST_TO_RESAMPLE = 6
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and its interval at `level`; None where one cluster alone gives no interval."""
-
-    value: float
-    low: float | None
-    high: float | None
-    level: float
-    n: int
-    clusters: int
-
-    def __str__(self) -> str:
-        if self.low is None or self.high is None:
-            return f"{self.value:.3g} (no interval, n = {self.n})"
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}] (n = {self.n})"
 
 
 def bootstrap_mean(
@@ -167,14 +150,6 @@ def _t(flips: Floats, sums: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         t: Floats = total / spread
     return np.nan_to_num(t, nan=0.0)
-
-
-def benjamini_hochberg(p_values: ArrayLike) -> Floats:
-    """q-values: reject those below q to keep the expected share of false ones below q."""
-    from scipy import stats
-
-    adjusted: Floats = stats.false_discovery_control(np.asarray(p_values, dtype=float))
-    return adjusted
 
 
 def proportion(

@@ -1,0 +1,207 @@
+"""Ratio of sums over clusters, of which a mean is the case of a bottom of 1.
+
+    r = Σ top / Σ bottom,   z_c = (top_c − r bottom_c) / mean(bottom),   error = sd(z) / √n
+
+The error is linearised and computed again in every draw of the bootstrap. A ratio whose
+denominator may be 0 has no interval (Fieller 1954: Student's interval of the bottom holds 0).
+"""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from microtome.errors import InputError, NumericsError
+from microtome.statistics.grouping import EQUAL, Names, finite, grouped, same_values
+from microtome.statistics.interval import Interval, without_interval
+from microtome.statistics.level import Floats, Level, draws
+from microtome.statistics.reach import Hull, Mapped, Reach, Share, p_value, student, studentised
+
+ANYTHING = (-np.inf, np.inf)
+FEWEST = 4
+"""Clusters from which on an unbounded value has an interval."""
+
+
+def ratio(
+    top: ArrayLike,
+    bottom: ArrayLike,
+    clusters: Names = None,
+    at: Level = Level(),  # noqa: B008
+    *,
+    within: tuple[float, float] = ANYTHING,
+    null: float = 1.0,
+) -> Interval:
+    """Σ top / Σ bottom, both [n], with an interval over `clusters`; `p` is against `null`.
+
+    NumericsError where the bottoms sum to 0; no interval where their mean may be 0.
+    """
+    tops, bottoms = finite(top), finite(bottom)
+    if tops.shape != bottoms.shape:
+        raise InputError(f"A ratio needs equal lengths, got {len(tops)} and {len(bottoms)} values.")
+    groups = grouped(clusters, len(tops))
+    a, b = groups.sums(tops), groups.sums(bottoms)
+    if abs(b.sum()) <= EQUAL * np.abs(bottoms).sum():
+        raise NumericsError("The ratio of means has a denominator whose mean is 0.")
+    value, n, count = float(a.sum() / b.sum()), len(tops), len(groups.names)
+    if why := _no_denominator(b, at):
+        return without_interval(value, at.level, n, count, why, "fieller refused")
+    return over_clusters(a, b, at, n, groups.names, within, null, "ratio")
+
+
+def _no_denominator(bottoms: Floats, at: Level) -> str:
+    """Why the denominator may be 0, if it may (Student's interval of its mean)."""
+    if len(bottoms) < 2 or np.ptp(bottoms) == 0:
+        return ""
+    error = float(bottoms.std(ddof=1)) / np.sqrt(len(bottoms))
+    reach = student(at.alpha, len(bottoms) - 1) * error
+    low, high = float(bottoms.mean() - reach), float(bottoms.mean() + reach)
+    if low > 0 or high < 0:
+        return ""
+    return f"the denominator may be 0 (its mean lies in {low:.3g} to {high:.3g})"
+
+
+def signed_share(
+    effects: ArrayLike,
+    gaps: ArrayLike,
+    clusters: Names = None,
+    at: Level = Level(),  # noqa: B008
+) -> Interval:
+    """Σ sign(gap) · effect / Σ |gap|: which part of gaps of either sign the effects make up.
+
+    Not cut to [0, 1]: an effect may overshoot the gap or go against it. `p` is against 0.
+    """
+    effect, gap = finite(effects), finite(gaps)
+    if effect.shape != gap.shape:
+        raise InputError(f"A share needs a gap per effect, got {len(gap)} and {len(effect)}.")
+    if not np.abs(gap).sum() > 0:
+        raise NumericsError("A share of a gap needs a gap; all of them are 0.")
+    return ratio(np.sign(gap) * effect, np.abs(gap), clusters, at, null=0.0)
+
+
+def ratio_of_geometric_means(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: Names = None,
+    at: Level = Level(),  # noqa: B008
+) -> Interval:
+    """exp(mean(log a − log b)) of positive, paired values [n], over clusters; `p` is against 1."""
+    first, second = finite(a), finite(b)
+    if first.shape != second.shape:
+        raise InputError(f"A ratio needs equal lengths, got {len(first)} and {len(second)} values.")
+    lowest = min(first.min(), second.min())
+    if lowest <= 0:
+        raise NumericsError(f"A ratio of geometric means needs positive values, got {lowest:.3g}.")
+    groups = grouped(clusters, len(first))
+    logs = groups.means(np.log(first) - np.log(second))
+    found = over_clusters(
+        logs, np.ones_like(logs), at, len(first), groups.names, ANYTHING, 0.0, "geometric ratio",
+        exp=True,
+    )  # fmt: skip
+    return found
+
+
+def over_clusters(
+    tops: Floats,
+    bottoms: Floats,
+    at: Level,
+    n: int,
+    names: Sequence[Hashable],
+    within: tuple[float, float],
+    null: float,
+    method: str,
+    *,
+    exp: bool = False,
+) -> Interval:
+    """The interval of Σ tops / Σ bottoms, one of each per cluster; `n` items in all."""
+    value, count = float(tops.sum() / bottoms.sum()), len(tops)
+    shown = float(np.exp(value)) if exp else value
+    error = float(_errors(tops, bottoms))
+    bounded = bool(np.isfinite(within).all())
+    if why := _none_because(tops / bottoms if error == 0 else tops, count, error, bounded):
+        return without_interval(shown, at.level, n, count, why, method)
+    if bounded:
+        reach: Reach = share_reach(value, None if error == 0 else error**2, count, within)
+        return interval(reach, value, at, n, count, "clopper-pearson", null)
+    hull = hull_of(tops, bottoms, at)
+    low, high = (Mapped(hull, within, exp) if exp or within != ANYTHING else hull).ends(at.alpha)
+    limited = hull.limited(at.alpha)
+    name, rest = _decider(tops, bottoms, names) if limited else ("", None)
+    if exp and rest is not None:
+        rest = float(np.exp(rest))
+    return Interval(
+        shown, low, high, at.level, n, count, method=f"{method}, student hull",
+        p=p_value(hull, null), limited=limited, decider=name, without=rest,
+    )  # fmt: skip
+
+
+def _none_because(values: Floats, count: int, error: float, bounded: bool) -> str:
+    if count < 2:
+        return "one cluster only"
+    if bounded:
+        return ""
+    if error == 0:
+        return same_values(values)
+    return "" if count >= FEWEST else f"{count} clusters only, {FEWEST} are needed"
+
+
+def share_reach(
+    value: float,
+    variance: float | None,
+    n: float,
+    within: tuple[float, float],
+    df: float | None = None,
+) -> Share:
+    """The reach of a mean of values within finite bounds, from the variance of that mean."""
+    width = within[1] - within[0]
+    y = min(max((value - within[0]) / width, 0.0), 1.0)
+    scaled = None if variance is None else variance / width**2
+    return Share(y, scaled, n, n - 1 if df is None else df, within)
+
+
+def interval(
+    reach: Reach, value: float, at: Level, n: int, clusters: int, method: str, null: float
+) -> Interval:
+    """The interval that a reach gives at a Level, with its p-value."""
+    low, high = reach.ends(at.alpha)
+    effective = reach.effective(at.alpha) if isinstance(reach, Share) else None
+    # The value of equal shares differs from its mean by rounding.
+    low, high = min(low, value), max(high, value)
+    return Interval(
+        value, low, high, at.level, n, clusters, method, p_value(reach, null), effective
+    )
+
+
+def hull_of(tops: Floats, bottoms: Floats, at: Level) -> Hull:
+    """Student's t and the bootstrap-t of Σ tops / Σ bottoms, one of each per cluster."""
+    value, error = float(tops.sum() / bottoms.sum()), float(_errors(tops, bottoms))
+    drawn = draws(len(tops), at)
+    top, bottom = tops[drawn.index], bottoms[drawn.index]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = top.sum(1) / bottom.sum(1) - value
+        # A draw of equal clusters has no error: it is as far out as its mean says.
+        apart[np.abs(apart) <= 1e-12 * error] = 0.0
+        errors = _errors(top, bottom)
+        t = np.where((errors == 0) & (apart == 0), 0.0, apart / errors)
+    up, down = studentised(t, drawn.weight)
+    return Hull(value, error, len(tops) - 1, up, down)
+
+
+def _errors(tops: Floats, bottoms: Floats) -> Floats:
+    """Linearised error of Σ tops / Σ bottoms over the last axis."""
+    count = tops.shape[-1]
+    if count < 2:
+        return np.zeros(tops.shape[:-1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = tops.sum(-1) / bottoms.sum(-1)
+        rest = (tops - r[..., None] * bottoms) / bottoms.mean(-1, keepdims=True)
+        scale = np.abs(tops / bottoms.mean(-1, keepdims=True)).max(-1)
+    spread: Floats = np.asarray(np.sqrt((rest**2).sum(-1) / (count - 1) / count))
+    return np.where(np.abs(rest).max(-1) <= EQUAL * scale, 0.0, spread)
+
+
+def _decider(tops: Floats, bottoms: Floats, names: Sequence[Hashable]) -> tuple[str, float | None]:
+    """The cluster that is farthest from the rest, and the value without it."""
+    r = tops.sum() / bottoms.sum()
+    i = int(np.abs(tops - r * bottoms).argmax())
+    rest = np.delete(bottoms, i).sum()
+    return str(names[i]), float(np.delete(tops, i).sum() / rest) if rest else None
