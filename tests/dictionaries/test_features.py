@@ -103,7 +103,7 @@ def test_a_silent_feature_has_an_empty_page_with_an_upper_bound(pages):
     page = pages[1]
     assert (page.contexts, page.drawn, page.mean, page.largest) == ((), (), 0.0, 0.0)
     assert page.density.value == 0
-    assert 0 < page.density.high < 0.01
+    assert page.density.high == pytest.approx(1 - 0.025 ** (1 / page.density.clusters))
     assert "fires nowhere" in page._repr_html_()
     assert len(page.table()) == 0
 
@@ -283,7 +283,7 @@ def test_a_feature_that_always_fires_has_a_lower_bound(model, texts):
     bias[0] = 1e9
     found = feature_page(replace(sae, b_enc=bias), model, texts, 0).density
     assert (found.value, found.high, found.clusters) == (1.0, 1.0, 40)
-    assert found.low == pytest.approx(40 / (40 + 1.96**2), abs=1e-3)
+    assert found.low == pytest.approx(0.025 ** (1 / 40))
 
 
 def test_a_page_says_how_many_texts_were_read_in_part(model, texts, sae, pages):

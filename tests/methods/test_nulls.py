@@ -37,11 +37,12 @@ def test_max_t_is_stricter_than_benjamini_hochberg_and_both_are_p_values(keys):
     assert (found.q <= 0.05).sum() >= len(found.claimed)
 
 
-def test_a_design_too_small_says_so(keys):
-    """Twelve prompts of four scenarios: 2/2^4 = 0.125 is the least p there is."""
+@pytest.mark.parametrize(("test", "least"), [("symmetric_about_0", 2 / 2**4), ("mean_is_0", 1.0)])
+def test_a_design_too_small_says_so(keys, test, least):
+    """Twelve prompts of four scenarios: flips give 2/2^4, and a mean of 0 is not tested."""
     clusters = [i % 4 for i in range(12)]
-    found = significance(keys[0], clusters)
-    assert found.smallest == 0.125
+    found = significance(keys[0], clusters, test=test)
+    assert found.smallest == least
     assert not found.reachable
     assert found.claimed == ()
     assert "cannot reach significance" in found.statement
@@ -55,6 +56,11 @@ def test_a_layer_compares_like_with_like(keys):
     assert peers("L1H0", exact.nodes) == ("L1H0", "L1H1", "L1H2", "L1H3")
     assert peers("L2_MLP", exact.nodes) == ("L2_MLP",)
     rows = {row["component"]: row for row in significance(exact).rows()}
-    assert rows["L1H0"]["p_layer"] == 0.25
+    assert min(rows[n]["p_layer"] for n in peers("L1H0", exact.nodes)) == 0.25
     assert rows["L2_MLP"]["p_layer"] == 1.0
     assert torch.tensor([rows[n]["p_layer"] for n in peers("L3H0", exact.nodes)]).max() == 1.0
+
+
+def test_an_unknown_test_is_refused(keys):
+    with pytest.raises(mt.errors.InputError, match="no test 'flips'; take mean_is_0 or symmetric"):
+        significance(keys[0], test="flips")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from microtome.data.boxed import last_boxed
 from microtome.data.normal import NUMBER, same_answer
 from microtome.errors import ConfigError, InputError, suggest
-from microtome.statistics import Interval, bootstrap_mean, proportion
+from microtome.statistics import Interval, Level, share
 
 NAMES = ("boxed", "number", "regex")
 
@@ -120,12 +120,6 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 def pass_rate(
     counts: Sequence[tuple[int, int]], k: int, *, level: float = 0.95, seed: int = 42
 ) -> Interval:
-    """Mean pass@k over problems, each given as (n solutions, c right), with its interval.
-
-    Where all problems agree on 0 or on 1 a bootstrap has no width; a mean in [0, 1] then still
-    obeys Clopper and Pearson's bound for as many trials as there are problems.
-    """
+    """Mean pass@k over problems, each given as (n solutions, c right), with its interval."""
     rates = [pass_at_k(n, c, k) for n, c in counts]
-    if len(rates) > 1 and (all(rate == 0 for rate in rates) or all(rate == 1 for rate in rates)):
-        return proportion(round(sum(rates)), len(rates), level=level, exact=True)
-    return bootstrap_mean(rates, level=level, seed=seed, within=(0, 1))
+    return share(rates, at=Level(level, seed=seed))

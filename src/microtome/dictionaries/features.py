@@ -17,7 +17,7 @@ from microtome.dictionaries.features_words import Similar, Words, similar, words
 from microtome.dictionaries.pages import section
 from microtome.errors import InputError
 from microtome.model.model import Model
-from microtome.statistics import Interval, bootstrap_ratio, proportion
+from microtome.statistics import Interval, Level, ratio
 
 if TYPE_CHECKING:
     import pandas
@@ -166,15 +166,12 @@ def _page(
 
 
 def _density(counts: np.ndarray, tokens: np.ndarray, seed: int) -> Interval:
-    """Over texts; Wilson's over tokens for one that never fires, over texts for one that always."""
+    """Share of tokens on which the feature fires, with its interval over texts."""
     used = tokens > 0
     if not used.any():
         raise InputError("The texts hold no token that counts; BOS counts only with bos=True.")
-    if not counts.any():
-        return proportion(0, int(tokens.sum()))
-    if (counts == tokens).all():
-        return proportion(int(used.sum()), int(used.sum()))
-    return bootstrap_ratio(counts[used], tokens[used], resamples=1000, seed=seed, within=(0, 1))
+    at = Level(seed=seed)
+    return ratio(counts[used], tokens[used], at=at, within=(0.0, 1.0))
 
 
 def _chosen(dictionary: Dictionary, features: Sequence[int]) -> tuple[int, ...]:

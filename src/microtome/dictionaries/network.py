@@ -6,7 +6,7 @@ with H the cross-entropy in nats per predicted token and the site ablated to zer
 over the same texts; beside them KL(clean ‖ dictionary), the increase H_dictionary − H_clean, and
 the control: the same with every token given the reconstruction from another token's codes.
 Where ablating costs nothing (the interval of H_ablated − H_clean reaches 0, as at many an MLP)
-there is no share to recover: it is NaN and an audit fails. Intervals are bootstrapped over texts;
+there is no share to recover: it is NaN and an audit fails. Intervals are over texts;
 BOS and attention sinks, on which no dictionary is trained, are left as they are; what BOS
 predicts is left out.
 """
@@ -26,7 +26,8 @@ from microtome.dictionaries.network_passes import costs_of, mean_written
 from microtome.dictionaries.shown import shown
 from microtome.errors import InputError
 from microtome.model.model import Model
-from microtome.statistics import Interval, bootstrap_ratio
+from microtome.statistics import Interval, Level
+from microtome.statistics import ratio as ratio_of_sums
 
 if TYPE_CHECKING:
     import pandas
@@ -129,8 +130,10 @@ def network(
 
 
 def _network(sums: dict[str, np.ndarray], n_cut: int, resamples: int, seed: int) -> Network:
+    at = Level(resamples=resamples, seed=seed)
+
     def ratio(top: np.ndarray, bottom: np.ndarray) -> Interval:
-        return bootstrap_ratio(top, bottom, resamples=resamples, seed=seed)
+        return ratio_of_sums(top, bottom, at=at, null=0.0)
 
     tokens, clean, zero = sums["tokens"], sums["clean"], sums["zero"]
     mean, own, shuffled = sums["mean"], sums["dictionary"], sums["shuffled"]
@@ -140,7 +143,8 @@ def _network(sums: dict[str, np.ndarray], n_cut: int, resamples: int, seed: int)
     def share(ablated: np.ndarray, of: np.ndarray, costs: Interval) -> Interval:
         if _end(costs) > 0:
             return ratio(ablated - of, ablated - clean)
-        return Interval(math.nan, None, None, costs.level, costs.n, costs.clusters)
+        why = "ablating costs nothing: there is no share to recover"
+        return Interval(math.nan, None, None, costs.level, costs.n, costs.clusters, reason=why)
 
     return Network(
         ce=ratio(clean, tokens),

@@ -11,7 +11,7 @@ firings, in standard errors, than this latent has.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from microtome.audit import Audit
-from microtome.dictionaries.auroc import auroc, codes_of
 from microtome.dictionaries.shown import shown
 from microtome.errors import InputError, NumericsError
-from microtome.statistics import Interval, bootstrap_ratio, proportion
+from microtome.statistics import Interval, Level, auroc, share
+from microtome.statistics.grouping import grouped
 
 if TYPE_CHECKING:
     import pandas
@@ -99,12 +99,12 @@ def purity(
     """The best class of each latent that fires at least `at_least` times in n items.
 
     `labels` [n] name each item's class, `clusters` [n] what it belongs together with (its text).
-    Labels are permuted between clusters, those of one staying together; intervals are Wilson's for
-    items on their own and bootstrapped over clusters otherwise. `latents` names the columns.
+    Labels are permuted between clusters, those of one staying together; intervals are over
+    clusters, every item with the same weight. `latents` names the columns.
     InputError without two classes or without a latent that fires often enough.
     """
     f, names, y = _checked(activations, labels, clusters)
-    owner = codes_of(clusters, len(f))
+    owner, at = grouped(clusters, len(f)).codes, Level(resamples=resamples, seed=seed)
     fires = f > 0
     counts = fires.sum(0)
     often = np.flatnonzero(counts >= at_least)
@@ -121,13 +121,13 @@ def purity(
     for place, column in enumerate(often):
         of = y == (label := int(best[:, place].argmax()))
         precision, recall = (
-            _share(fires[:, column] & of, under, owner, resamples, seed)
+            share((fires[:, column] & of)[under], owner[under].tolist(), at, weight="item")
             for under in (fires[:, column], of)
         )
         reached = int((highest >= excess[place] - 1e-9).sum())
         number = int(column) if latents is None else int(latents[int(column)])
         found.append(Latent(
-            number, names[label], precision, recall, auroc(f[:, column], of, owner.tolist()),
+            number, names[label], precision, recall, auroc(f[:, column], of, owner.tolist(), at),
             float(chance[place]), (reached + 1) / (permutations + 1), int(counts[column]),
         ))  # fmt: skip
     found.sort(key=lambda one: (one.precision.value - one.chance, one.recall.value), reverse=True)
@@ -155,24 +155,6 @@ def _checked(
         raise InputError(f"Purity needs two classes; the labels name {len(names)}.")
     order = {name: i for i, name in enumerate(names)}
     return f, names, np.array([order[str(label)] for label in labels])
-
-
-def _share(
-    hits: NDArray[np.bool_], under: NDArray[np.bool_], owner: NDArray[np.intp], resamples: int,
-    seed: int,
-) -> Interval:  # fmt: skip
-    """hits / under: Wilson's interval where every item is its own cluster, or where all hit.
-
-    A share of 1 leaves resampling nothing to vary: each cluster then counts as one item.
-    """
-    if owner.max() + 1 == len(owner):
-        return proportion(int(hits.sum()), int(under.sum()))
-    if hits.sum() == under.sum():
-        clusters = len(np.unique(owner[under]))
-        return replace(proportion(clusters, clusters), n=int(under.sum()))
-    return bootstrap_ratio(
-        hits, under, owner.tolist(), resamples=resamples, seed=seed, within=(0, 1)
-    )
 
 
 def _precisions(fires: Floats, y: NDArray[np.intp], classes: int) -> tuple[Floats, Floats]:

@@ -26,7 +26,8 @@ from microtome.dictionaries.scores_sums import Sums
 from microtome.dictionaries.shown import shown
 from microtome.errors import InputError
 from microtome.model.model import Model
-from microtome.statistics import Interval, bootstrap_ratio
+from microtome.statistics import Interval, Level
+from microtome.statistics import ratio as ratio_of_sums
 
 if TYPE_CHECKING:
     import pandas
@@ -167,10 +168,11 @@ def _scores(sums: Sums, bos: bool, resamples: int, seed: int) -> Scores:
     assert sums.fired is not None
     assert sums.texts_fired is not None
 
-    def ratio(top: Tensor, bottom: Tensor) -> Interval:
-        return bootstrap_ratio(
-            top[used].numpy(), bottom[used].numpy(), resamples=resamples, seed=seed
-        )
+    at = Level(resamples=resamples, seed=seed)
+
+    def ratio(top: Tensor, bottom: Tensor, most: float = float("inf")) -> Interval:
+        numbers = top[used].numpy(), bottom[used].numpy()
+        return ratio_of_sums(*numbers, at=at, within=(-most if most == 1 else 0.0, most))
 
     fvu = ratio(sums.of("error"), variation)
     shuffled = ratio(sums.of("error shuffled"), variation)
@@ -184,7 +186,7 @@ def _scores(sums: Sums, bos: bool, resamples: int, seed: int) -> Scores:
         fvu_shuffled=shuffled,
         l0=ratio(sums.of("active"), tokens),
         norm_ratio=ratio(sums.of("norm written"), sums.of("norm")),
-        cosine=ratio(sums.of("cosine"), tokens),
+        cosine=ratio(sums.of("cosine"), tokens, 1.0),
         dead=float((sums.fired == 0).double().mean()),
         unseen=_unseen(sums.texts_fired, int(used.sum())),
         density=sums.fired.double() / tokens.sum(),

@@ -1,18 +1,19 @@
 """Which of many effects are more than chance, and whether the design could have told.
 
-    max-T   signs flipped per cluster, every node against the largest: P(any false claim) ≤ level
-    BH      the same flips node by node, then Benjamini-Hochberg: share of false claims ≤ level
-    layer   p = share of the nodes of its layer and kind whose |mean effect| is as large
+    max-T   every node against the largest of a draw of clusters: P(any false claim) ≤ level
+    BH      the same draws node by node, then Benjamini-Hochberg: share of false claims ≤ level
+    layer   rank of |mean effect − median| among the n nodes of its layer and kind, p ≥ 1/n
 
 The first two ask whether an effect repeats over scenarios, the third whether it is special in its
-layer. With c clusters no flip test goes below 2/2^c, and a layer of n heads not below 1/n: a
-result says so instead of reporting "not significant" where nothing could have been.
+layer (for a node named beforehand). The draws test for a mean of 0 (from 6 clusters) or, when
+asked, for symmetry about 0 by flipping signs (from 2/2^c): a result names its test, and says when
+the design can reach no significance instead of "not significant".
 """
 
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -20,17 +21,26 @@ from microtome.audit import Audit
 from microtome.errors import InputError
 from microtome.methods.patching.exact import Patching
 from microtome.methods.result import Result
-from microtome.statistics import Floats, benjamini_hochberg, sign_flip
+from microtome.statistics import (
+    Floats,
+    Level,
+    benjamini_hochberg,
+    mean_is_0,
+    rank_among_peers,
+    symmetric_about_0,
+)
 
 if TYPE_CHECKING:
     import pandas
 
-RESAMPLES = 10_000
+Test = Literal["mean_is_0", "symmetric_about_0"]
+_TESTS = {"mean_is_0": mean_is_0, "symmetric_about_0": symmetric_about_0}
+_WORDS = {"mean_is_0": "test for a mean of 0", "symmetric_about_0": "test for symmetry about 0"}
 
 
 @dataclass(frozen=True, eq=False)
 class Significance(Result):
-    """p- and q-values of every node's mean effect; `smallest` is the least p the flips can give."""
+    """p- and q-values of every node's mean effect; `smallest` is the least p the test can give."""
 
     nodes: tuple[str, ...]
     effects: Floats
@@ -40,6 +50,7 @@ class Significance(Result):
     smallest: float
     clusters: int
     level: float
+    test: Test
     audit: tuple[Audit, ...]
 
     @property
@@ -58,11 +69,11 @@ class Significance(Result):
         if not self.reachable:
             return (
                 f"{self.clusters} clusters cannot reach significance at {self.level:g}: the "
-                f"smallest p that their sign flips give is {self.smallest:.2g}. Add scenarios."
+                f"smallest p of the {_WORDS[self.test]} is {self.smallest:.2g}. Add scenarios."
             )
         return (
             f"{len(self.claimed)} of {len(self.nodes)} nodes have an effect at p ≤ {self.level:g} "
-            f"(max-T over {self.clusters} clusters), "
+            f"({_WORDS[self.test]}, max-T over {self.clusters} clusters), "
             f"{int((self.q <= self.level).sum())} at q ≤ {self.level:g} (Benjamini-Hochberg)."
         )
 
@@ -97,30 +108,34 @@ def significance(
     clusters: Sequence[Hashable] | None = None,
     *,
     level: float = 0.05,
+    test: Test = "mean_is_0",
     seed: int = 42,
 ) -> Significance:
-    """Test every node's mean effect over prompts; `clusters` names each prompt's scenario."""
+    """Test every node's effect over prompts; `clusters` names each prompt's scenario.
+
+    `test` is `mean_is_0` (none below 6 clusters) or `symmetric_about_0`, which has power from
+    fewer clusters but also rejects skewed effects of mean 0.
+    """
     values = patching.effects.cpu().numpy().astype(float)
     if not 0 < level < 1:
         raise InputError(f"level is the accepted share of false claims; give 0 to 1, not {level}.")
-    count = len(values) if clusters is None else len(set(clusters))
-    single = [
-        sign_flip(column[:, None], clusters, resamples=RESAMPLES, seed=seed)[0]
-        for column in values.T
-    ]
-    smallest = 2.0 / 2**count if 2**count <= RESAMPLES else 1.0 / (RESAMPLES + 1)
+    if test not in _TESTS:
+        raise InputError(f"There is no test {test!r}; take {' or '.join(_TESTS)}.")
+    found = _TESTS[test](values, clusters, Level(1 - level, seed=seed))
     means: Floats = values.mean(0)
+    single = np.where(np.isnan(found.single), 1.0, found.single)
     return Significance(
         nodes=patching.nodes,
         effects=means,
-        max_t=sign_flip(values, clusters, resamples=RESAMPLES, seed=seed),
-        q=benjamini_hochberg(np.array(single)),
+        max_t=np.where(np.isnan(found.p), 1.0, found.p),
+        q=benjamini_hochberg(single),
         in_layer=_in_layer(patching.nodes, means),
-        smallest=min(1.0, smallest),
-        clusters=count,
+        smallest=found.floor,
+        clusters=found.clusters,
         level=level,
+        test=test,
         audit=(
-            Audit("smallest p that the design can give", min(1.0, smallest), level),
+            Audit("smallest p that the design can give", found.floor, level),
             *patching.audit,
         ),
     )
@@ -140,9 +155,10 @@ def _make(node: str) -> tuple[str, str]:
 
 
 def _in_layer(nodes: Sequence[str], means: Floats) -> Floats:
-    size = dict(zip(nodes, np.abs(means), strict=True))
-    shares = []
-    for node in nodes:
-        alike = peers(node, nodes)
-        shares.append(sum(size[other] >= size[node] for other in alike) / len(alike))
-    return np.array(shares)
+    """Rank among peers of each node; in a group of one or two nothing can stand out."""
+    found = np.ones(len(nodes))
+    makes = [_make(node) for node in nodes]
+    for make in dict.fromkeys(makes):
+        own = [i for i, other in enumerate(makes) if other == make]
+        found[own] = rank_among_peers(means[own]).p
+    return found

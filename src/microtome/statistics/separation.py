@@ -43,8 +43,9 @@ def auroc(
 ) -> Interval:
     """P(score of a positive > of a negative), ties half; `scores` and `positive` [n].
 
-    `clusters` (pairs, prompts) may hold both kinds and are resampled whole; None: two independent
-    groups of items. Below 3 clusters with positives, or with negatives, there is no interval.
+    `clusters` (pairs, prompts) that hold both kinds are resampled whole; where none does, or for
+    None, the two sides are independent. Below 3 clusters with positives, or with negatives, there
+    is no interval.
     """
     values, of = finite(scores, "An AUROC"), np.asarray(positive, dtype=bool)
     if values.shape != of.shape or not of.any() or of.all():
@@ -60,20 +61,21 @@ def auroc(
     if value in (0.0, 1.0):
         apart = Separation(value, min(sides))
         return interval(apart, value, at, n, count, "perfect separation", null)
-    error = _error(placed - value, of, groups.codes, count if clusters is not None else None)
+    error = _error(placed - value, of, groups.codes)
     if error < 1e-9:
         return without_interval(value, at.level, n, count, "all scores are equal", "auroc")
     reach = Logit(value, error, min(*sides, count) - 1)
     return interval(reach, value, at, n, count, "logit DeLong", null)
 
 
-def _error(
-    part: Floats, of: NDArray[np.bool_], codes: NDArray[np.intp], clusters: int | None
-) -> float:
-    """Error of A from placements less A: of two independent sides, or of clusters with both."""
-    if clusters is None:
-        squares = [float(part[kind].var(ddof=1)) / int(kind.sum()) for kind in (of, ~of)]
-        return float(np.sqrt(sum(squares)))
+def _error(part: Floats, of: NDArray[np.bool_], codes: NDArray[np.intp]) -> float:
+    """Error of A from placements less A, of clusters with both kinds or of independent sides."""
     weighted = part / np.where(of, of.sum(), (~of).sum())
-    sums = np.bincount(codes, weighted, clusters)
-    return float(np.sqrt(clusters / (clusters - 1) * (sums**2).sum()))
+    shared = np.intersect1d(codes[of], codes[~of]).size > 0
+    sides = [np.ones(len(of), dtype=bool)] if shared else [of, ~of]
+    variance = 0.0
+    for side in sides:
+        _, owner = np.unique(codes[side], return_inverse=True)
+        sums = np.bincount(owner, weighted[side])
+        variance += len(sums) / (len(sums) - 1) * float((sums**2).sum())
+    return float(np.sqrt(variance))

@@ -26,7 +26,7 @@ from microtome.methods.result import Result
 from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
 from microtome.model.site import Site
-from microtome.statistics import Interval, bootstrap_ratio
+from microtome.statistics import Interval, Level, signed_share
 
 if TYPE_CHECKING:
     import pandas
@@ -78,7 +78,7 @@ class Patching(Result):
     def recovered(
         self, clusters: Sequence[Hashable] | None = None, *, level: float = 0.95
     ) -> dict[str, Interval]:
-        """Per node mean(patched − receiver) / mean(donor − receiver), a ratio of means.
+        """Per node Σ sign(gap) · (patched − receiver) / Σ |gap|, gap = donor − receiver.
 
         With a clean donor (denoising) it is the share of the gap that the node restores, with a
         corrupt one (noising) the share that it destroys. `clusters` names each prompt's scenario.
@@ -86,7 +86,7 @@ class Patching(Result):
         gap = (self.donor - self.baseline).tolist()
         moved = (self.patched - self.baseline[:, None]).T.tolist()
         return {
-            node: bootstrap_ratio(change, gap, clusters, level=level)
+            node: signed_share(change, gap, clusters, Level(level))
             for node, change in zip(self.nodes, moved, strict=True)
         }
 
