@@ -17,6 +17,8 @@ from microtome.errors import InputError
 
 Floats = NDArray[np.float64]
 MOST_ENUMERATED = 7
+_MOST_KEPT = 256
+"""Clusters up to which draws stay in memory for the next interval."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Draws:
     counts as the most extreme.
     """
 
-    index: NDArray[np.intp]
+    index: NDArray[np.integer]
     weight: Floats
     listed: bool
 
@@ -64,13 +66,21 @@ class Draws:
         return np.bincount(flat.ravel(), minlength=n * len(self.index)).reshape(-1, n).astype(float)
 
 
-@lru_cache(maxsize=32)
 def draws(n: int, at: Level) -> Draws:
     """The bootstrap's draws of `n` clusters at a Level."""
     if n <= MOST_ENUMERATED:
         return _listed(n)
+    return _kept(n, at) if n <= _MOST_KEPT else _drawn(n, at)
+
+
+@lru_cache(maxsize=8)
+def _kept(n: int, at: Level) -> Draws:
+    return _drawn(n, at)
+
+
+def _drawn(n: int, at: Level) -> Draws:
     rng = np.random.default_rng(at.seed)
-    index = rng.integers(n, size=(at.resamples, n))
+    index = rng.integers(n, size=(at.resamples, n), dtype=np.int32)
     return Draws(index, np.full(at.resamples, 1 / (at.resamples + 1)), False)
 
 

@@ -18,6 +18,8 @@ from microtome.statistics.level import Floats, Level, draws
 from microtome.statistics.reach import Hull, Mapped, Reach, Share, p_value, student, studentised
 
 ANYTHING = (-np.inf, np.inf)
+_BLOCK = 1 << 21
+"""Most numbers of a block of draws."""
 FEWEST = 4
 """Clusters from which on an unbounded value has an interval."""
 
@@ -175,15 +177,23 @@ def hull_of(tops: Floats, bottoms: Floats, at: Level) -> Hull:
     """Student's t and the bootstrap-t of Σ tops / Σ bottoms, one of each per cluster."""
     value, error = float(tops.sum() / bottoms.sum()), float(_errors(tops, bottoms))
     drawn = draws(len(tops), at)
-    top, bottom = tops[drawn.index], bottoms[drawn.index]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        apart = top.sum(1) / bottom.sum(1) - value
-        # A draw of equal clusters has no error: it is as far out as its mean says.
-        apart[np.abs(apart) <= 1e-12 * error] = 0.0
-        errors = _errors(top, bottom)
-        t = np.where((errors == 0) & (apart == 0), 0.0, apart / errors)
+    step = max(1, _BLOCK // len(tops))
+    t = np.concatenate([
+        _t_of_draws(tops[index], bottoms[index], value, error)
+        for index in (drawn.index[i : i + step] for i in range(0, len(drawn.index), step))
+    ])  # fmt: skip
     up, down = studentised(t, drawn.weight)
     return Hull(value, error, len(tops) - 1, up, down)
+
+
+def _t_of_draws(tops: Floats, bottoms: Floats, value: float, error: float) -> Floats:
+    """t* of draws "draw cluster"; a draw of equal clusters is infinitely far out, if it differs."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = tops.sum(1) / bottoms.sum(1) - value
+        apart[np.abs(apart) <= 1e-12 * error] = 0.0
+        errors = _errors(tops, bottoms)
+        t: Floats = np.where((errors == 0) & (apart == 0), 0.0, apart / errors)
+    return t
 
 
 def _errors(tops: Floats, bottoms: Floats) -> Floats:
