@@ -78,7 +78,9 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=4000, help="data sets per cell")
     parser.add_argument("--only", default="", help="cells whose name contains this")
     parser.add_argument("--results", type=Path, default=Path(".build/calibration.jsonl"))
-    parser.add_argument("--page", type=Path, default=None, help="write the page, docs/calibration.md")
+    parser.add_argument(
+        "--page", type=Path, default=None, help="write the page, docs/calibration.md"
+    )
     asked = parser.parse_args()
     if asked.clusters:
         from bench import clouds

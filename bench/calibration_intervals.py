@@ -1,16 +1,30 @@
 """Cells of sections 1 to 3: means, shares, differences, strata, ratios."""
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from scipy import stats
 
 from bench.calibration_cells import Cell, Measure, Simulate, covers, row, span, width
 from bench.calibration_laws import (
-    EXPONENTIAL, LOGNORMAL, NORMAL, RARE, SOMETIMES, T3, Law, Rng, items, with_one_of_60,
+    EXPONENTIAL,
+    LOGNORMAL,
+    NORMAL,
+    RARE,
+    SOMETIMES,
+    T3,
+    Law,
+    Rng,
+    items,
+    with_one_of_60,
 )  # fmt: skip
 from microtome.statistics import (
-    difference, mean, ratio, ratio_of_geometric_means, share, signed_share,
+    difference,
+    mean,
+    ratio,
+    ratio_of_geometric_means,
+    share,
+    signed_share,
 )  # fmt: skip
 
 SHIFT = 0.4507927388
@@ -97,7 +111,7 @@ def _by_item() -> list[Cell]:
     ]  # fmt: skip
 
 
-@lru_cache(maxsize=None)
+@cache
 def _of_ones(ones: int, n: int):
     return share([1] * ones + [0] * (n - ones))
 

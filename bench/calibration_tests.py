@@ -6,7 +6,13 @@ from scipy import stats
 from bench.calibration_cells import Cell, Measure, Simulate, covers, row, span, width
 from bench.calibration_laws import EXPONENTIAL, LOGNORMAL, NORMAL, T3, Law, Rng
 from microtome.statistics import (
-    Family, auroc, decide, held_out_maximum, mean_is_0, rank_among_peers, symmetric_about_0,
+    Family,
+    auroc,
+    decide,
+    held_out_maximum,
+    mean_is_0,
+    rank_among_peers,
+    symmetric_about_0,
 )  # fmt: skip
 
 FOUR = (6, 8, 12, 20)
@@ -21,7 +27,7 @@ def cells() -> list[Cell]:
 
 def _auroc() -> list[Cell]:
     section = "4 AUROC"
-    widths = dict(zip(SIDES, ".47 .33 .20 .13".split(), strict=True))
+    widths = dict(zip(SIDES, [".47", ".33", ".20", ".13"], strict=True))
 
     def of(area: float, sd: float = 1.0, more: int = 1, rho: float | None = None):
         shift = float(np.sqrt(1 + sd**2) * stats.norm.ppf(area))
@@ -97,8 +103,16 @@ def _columns() -> list[Cell]:
     found: list[Cell] = []
     for law, drawn, flipped in nulls:
         symmetric = law in (NORMAL, T3)
-        found += row(section, f"{law.name}, mean_is_0", FOUR, drawn, of(law, "mean_is_0"),
-                     bar=0.06, first="claims", more=each)
+        found += row(
+            section,
+            f"{law.name}, mean_is_0",
+            FOUR,
+            drawn,
+            of(law, "mean_is_0"),
+            bar=0.06,
+            first="claims",
+            more=each,
+        )
         found += row(section, f"{law.name}, symmetric_about_0", FOUR, flipped,
                      of(law, "symmetric_about_0"), bar=0.06 if symmetric else None,
                      first="claims", more=each)  # fmt: skip
@@ -191,9 +205,7 @@ def _family() -> list[Cell]:
                 x[:, :4] += 1.5 if f < 5 else 0.0
                 families[str(f)] = Family(tuple(symmetric_about_0(x).p))
             claimed = decide(families).claimed
-            wrong = [
-                any(i >= 4 or int(name) >= 5 for i in hits) for name, hits in claimed.items()
-            ]
+            wrong = [any(i >= 4 or int(name) >= 5 for i in hits) for name, hits in claimed.items()]
             power = np.mean([len([i for i in claimed.get(str(f), ()) if i < 4]) for f in range(5)])
             return float(np.mean(wrong)) if wrong else 0.0, float(power) / 4
 

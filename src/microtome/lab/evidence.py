@@ -59,15 +59,27 @@ def ratio(
 
 
 def _numbers(frame: "pd.DataFrame", column: str) -> np.ndarray:
-    if column not in frame:
-        raise InputError(
-            f"There is no column {column!r}; the table has {', '.join(map(str, frame.columns))}."
-        )
-    return frame[column].to_numpy(float)
+    try:
+        return _column(frame, column).to_numpy(float)
+    except (TypeError, ValueError):
+        raise InputError(f"Column {column!r} holds values that are no numbers.") from None
 
 
 def _names(frame: "pd.DataFrame", by: str | None) -> list[Hashable] | None:
-    return None if by is None else list(frame[by])
+    if by is None:
+        return None
+    names = _column(frame, by)
+    if names.isna().any():
+        raise InputError(f"Column {by!r} names no cluster in {int(names.isna().sum())} rows.")
+    return list(names)
+
+
+def _column(frame: "pd.DataFrame", name: str) -> "pd.Series":
+    if name not in frame:
+        raise InputError(
+            f"There is no column {name!r}; the table has {', '.join(map(str, frame.columns))}."
+        )
+    return frame[name]
 
 
 def columns(interval: Interval, prefix: str = "", *, value: bool = False) -> dict[str, Any]:

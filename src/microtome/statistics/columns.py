@@ -5,8 +5,10 @@
                        values of mean 0 are rejected far more often than the level says
 
 Each column's |t| is compared with the largest of its draw (max-T), which bounds the chance of one
-false claim anywhere (Westfall & Young 1993). Draws go through in blocks. A column that is equal in
-all clusters has p = 1. A finding names the test that it used.
+false claim anywhere (Westfall & Young 1993). Compared is u = |Σx| / √(n Σx²), which rises with |t|
+and has no difference of near equal numbers in it: where the spread is tiny against the mean, t's
+rounding would part what is equal. A column that is equal in all clusters has p = 1. A finding
+names the test that it used.
 """
 
 from collections.abc import Iterator
@@ -23,16 +25,16 @@ from microtome.statistics.level import Floats, Level, draws
 FEWEST_TO_DRAW = 6
 _BLOCK = 1 << 22
 """Most numbers of a block of draws."""
-_CLOSE = 1 - 1e-9
-"""Mirrored draws give equal statistics up to rounding; they count as reaching the observed one."""
+_CLOSE = 1e-12
+"""Mirrored draws give equal u up to rounding; they count as reaching the observed one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Columns:
     """p "column" corrected by max-T, and `single` without correction; nan where there is none.
 
-    `t` is Student's, `floor` the least p that the design can give, `largest` the largest |t| of
-    every draw (sorted) with cumulated `weight`.
+    `t` is Student's, `floor` the least p that the design can give, `largest` the largest u of every
+    draw (sorted) with cumulated `weight`, `rest` the weight of what was not drawn.
     """
 
     p: Floats
@@ -43,11 +45,13 @@ class Columns:
     clusters: int
     largest: Floats
     weight: Floats
+    rest: float = 0.0
     reason: str = ""
 
     def p_of(self, t: Floats) -> Floats:
         """p by max-T of other statistics "column" of the same clusters (labels exchanged)."""
-        return _share(self.largest, self.weight, t, self.floor)
+        u = np.abs(t) / np.sqrt(self.clusters - 1 + np.square(t))
+        return _share(self.largest, self.weight, u, self.rest)
 
 
 def mean_is_0(effects: ArrayLike, clusters: Names = None, at: Level = Level()) -> Columns:  # noqa: B008
@@ -59,13 +63,15 @@ def mean_is_0(effects: ArrayLike, clusters: Names = None, at: Level = Level()) -
         return _none(means, "mean_is_0", why)
     drawn = draws(n, at)
     centred = means - means.mean(0)
+    centred[np.abs(centred) <= _CLOSE] = 0.0
     counts = drawn.counts()
     blocks = (
-        (_t_of_draws(counts[part], centred), drawn.weight[part])
+        (_u_of(counts[part] @ centred, counts[part] @ centred**2, n), drawn.weight[part])
         for part in _parts(len(counts), means.shape[1])
     )
-    floor = 0.0 if drawn.listed else 1 / (at.resamples + 1)
-    return _tested(_t_of(means), blocks, "mean_is_0", floor, n, _equal(means))
+    # Draws of one cluster n times are infinitely far out: no p lies below their share.
+    floor = float(n) ** (1 - n) if drawn.listed else 1 / (at.resamples + 1)
+    return _tested(means, blocks, "mean_is_0", floor, 0.0 if drawn.listed else floor)
 
 
 def symmetric_about_0(effects: ArrayLike, clusters: Names = None, at: Level = Level()) -> Columns:  # noqa: B008
@@ -80,11 +86,10 @@ def symmetric_about_0(effects: ArrayLike, clusters: Names = None, at: Level = Le
     total = 2**n if listed else at.resamples + 1
     squares = (means**2).sum(0)
     blocks = (
-        (_t_of_flips(flips, means, squares), np.full(len(flips), 1 / total))
+        (_u_of(flips @ means, squares, n), np.full(len(flips), 1 / total))
         for flips in _flips(n, means.shape[1], at, listed)
     )
-    rest = 0.0 if listed else floor
-    return _tested(_t_of(means), blocks, "symmetric_about_0", rest, n, _equal(means), floor)
+    return _tested(means, blocks, "symmetric_about_0", floor, 0.0 if listed else floor)
 
 
 def smallest_flip_p(clusters: int, at: Level = Level()) -> float:  # noqa: B008
@@ -100,7 +105,9 @@ def _means(effects: ArrayLike, clusters: Names) -> Floats:
         raise InputError(f"A test needs effects [clusters, columns], got shape {values.shape}.")
     if not np.isfinite(values).all():
         raise NumericsError("A test was given effects that are not finite.")
-    return grouped(clusters, len(values)).means(values)
+    means = grouped(clusters, len(values)).means(values)
+    scale = np.abs(means).max(0)
+    return means / np.where(scale > 0, scale, 1.0)
 
 
 def _equal(means: Floats) -> Floats:
@@ -114,30 +121,11 @@ def _t_of(means: Floats) -> Floats:
     return np.where(_equal(means), 0.0, t)
 
 
-def _t_of_draws(counts: Floats, centred: Floats) -> Floats:
-    """|t| "draw column" of bootstrap draws; a draw of equal clusters is infinitely far out."""
-    n = len(centred)
-    mean = counts @ centred / n
-    square = counts @ centred**2 / n
-    spread = square - mean**2
-    scale = np.abs(centred).max(0)
-    mean = np.where(np.abs(mean) <= 1e-12 * scale, 0.0, mean)
-    spread = np.where(spread <= 1e-12 * square, 0.0, spread)
+def _u_of(totals: Floats, squares: Floats, n: int) -> Floats:
+    """|Σx| / √(n Σx²) of n values, from 0 to 1 (all equal); 0 where they are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.abs(mean) / np.sqrt(spread / (n - 1))
-    return np.nan_to_num(t, nan=0.0, posinf=np.inf)
-
-
-def _t_of_flips(flips: Floats, means: Floats, squares: Floats) -> Floats:
-    """|t| "flip column" of the means with the signs of their clusters flipped."""
-    n = len(means)
-    total = np.abs(flips @ means)
-    # sum((x − mean)²) = sum(x²) − total² / n, whatever the signs. Below 1e-12 of the squares that
-    # is rounding, which differs between blocks and would part what is equal.
-    spread = np.sqrt(np.maximum(squares - total**2 / n, 1e-12 * squares))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = total / spread * np.sqrt((n - 1) / n)
-    return np.nan_to_num(t, nan=0.0)
+        u = np.abs(totals) / np.sqrt(n * squares)
+    return np.nan_to_num(u, nan=0.0, posinf=0.0)
 
 
 def _parts(count: int, columns: int) -> Iterator[slice]:
@@ -159,37 +147,35 @@ def _flips(n: int, columns: int, at: Level, listed: bool) -> Iterator[Floats]:
 
 
 def _tested(
-    t: Floats,
+    means: Floats,
     blocks: Iterator[tuple[Floats, Floats]],
     test: str,
+    floor: float,
     rest: float,
-    clusters: int,
-    equal: Floats,
-    floor: float | None = None,
 ) -> Columns:
-    """p-values from |t| "draw column" in blocks; `rest` is the weight of what was not drawn."""
-    observed = np.where(equal, np.inf, np.abs(t)) * _CLOSE
-    single, largest, weights = np.full(len(t), rest), [], []
+    """p-values from u "draw column" in blocks; `rest` is the weight of what was not drawn."""
+    equal, n = _equal(means), len(means)
+    u = np.where(equal, 2.0, _u_of(means.sum(0), (means**2).sum(0), n))
+    single, largest, weights = np.full(len(u), rest), [], []
     for drawn, weight in blocks:
         drawn[:, equal] = 0.0
-        single += weight @ (drawn >= observed)
+        single += weight @ (drawn >= u - _CLOSE)
         largest.append(drawn.max(1))
         weights.append(weight)
     order = np.argsort(np.concatenate(largest))
     top, cumulated = np.concatenate(largest)[order], np.cumsum(np.concatenate(weights)[order])
-    p = _share(top, cumulated, t, rest)
+    p = _share(top, cumulated, u, rest)
     return Columns(
-        np.where(equal, 1.0, p), np.where(equal, 1.0, np.minimum(single, 1.0)), t, test,
-        rest if floor is None else floor, clusters, top, cumulated,
+        np.where(equal, 1.0, p), np.where(equal, 1.0, np.minimum(single, 1.0)), _t_of(means), test,
+        floor, n, top, cumulated, rest,
     )  # fmt: skip
 
 
-def _share(largest: Floats, cumulated: Floats, t: Floats, rest: float) -> Floats:
-    """Weight of the draws whose largest |t| reaches each |t|."""
-    below = np.searchsorted(largest, np.abs(t) * _CLOSE, side="left")
+def _share(largest: Floats, cumulated: Floats, u: Floats, rest: float) -> Floats:
+    """Weight of the draws whose largest u reaches each u."""
+    below = np.searchsorted(largest, u - _CLOSE, side="left")
     before = np.concatenate([[0.0], cumulated])[below]
-    reached = np.clip(cumulated[-1] - before + rest, 0.0, 1.0)
-    return np.where(t == 0, 1.0, reached)
+    return np.asarray(np.clip(cumulated[-1] - before + rest, 0.0, 1.0))
 
 
 def _none(means: Floats, test: str, why: str) -> Columns:
@@ -197,5 +183,5 @@ def _none(means: Floats, test: str, why: str) -> Columns:
     p = np.where(_equal(means), 1.0, np.nan)
     return Columns(
         p, p, _t_of(means) if len(means) > 1 else nothing, test, 1.0, len(means),
-        np.zeros(0), np.zeros(0), why,
+        np.zeros(0), np.zeros(0), reason=why,
     )  # fmt: skip

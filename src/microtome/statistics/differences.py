@@ -6,15 +6,23 @@ Zou & Donner 2008. Each group brings the interval of its own kind (share or unbo
 differences are means: take the difference within each cluster first.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from microtome.statistics.grouping import Names, finite, grouped
+from microtome.statistics.grouping import Names, finite, grouped, inside
 from microtome.statistics.interval import Interval, without_interval
 from microtome.statistics.level import Floats, Level
-from microtome.statistics.means import check_within
-from microtome.statistics.ratios import ANYTHING, FEWEST, hull_of, interval, share_reach
-from microtome.statistics.reach import Mapped, Mover, Reach
+from microtome.statistics.ratios import (
+    ANYTHING,
+    FEWEST,
+    error_of,
+    hull_of,
+    interval,
+    share_reach,
+)
+from microtome.statistics.reach import Hull, Mapped, Mover, Share
 
 
 def difference(
@@ -30,36 +38,46 @@ def difference(
     """mean(a) − mean(b) of independent groups [n] and [m], over the clusters of both.
 
     `within` is the range of a single value. Below 2 clusters on a side (4 if unbounded) there is
-    no interval, nor where a side's unbounded values are all equal.
+    no interval, nor where a side's unbounded values are all equal. `limited`: the limit on the
+    reach acts on a side.
     """
-    sides = (finite(a), finite(b))
-    for side in sides:
-        check_within(side, within)
-    means = [
-        grouped(names, len(side)).means(side)
-        for side, names in zip(sides, (a_clusters, b_clusters), strict=True)
+    sides = [inside(finite(one), within) for one in (a, b)]
+    groups = [
+        grouped(names, len(s)) for names, s in zip((a_clusters, b_clusters), sides, strict=True)
     ]
-    value = float(means[0].mean() - means[1].mean())
-    n, count = sum(map(len, sides)), sum(map(len, means))
+    means = [np.sort(group.means(side)) for group, side in zip(groups, sides, strict=True)]
+    values = (float(means[0].mean()), float(means[1].mean()))
+    value, n, count = values[0] - values[1], sum(map(len, sides)), sum(map(len, means))
     bounded = bool(np.isfinite(within).all())
     fewest = 2 if bounded else FEWEST
     if min(map(len, means)) < fewest:
         sizes = f"{len(means[0])} against {len(means[1])} clusters"
         return without_interval(value, at.level, n, count, f"{sizes}, {fewest} a side are needed")
-    reaches = [_reach(side, at, within, bounded) for side in means]
-    if None in reaches:
+    reaches = [_reach(side, at, within) for side in means]
+    first, second = reaches
+    if first is None or second is None:
         why = "all values of a side are equal: nothing is known of their spread"
         return without_interval(value, at.level, n, count, why)
-    first, second = (reach for reach in reaches if reach is not None)
-    both = Mover(first, second, (float(means[0].mean()), float(means[1].mean())))
     width = within[1] - within[0]
-    return interval(Mapped(both, (-width, width)), value, at, n, count, "mover", null)
+    both = Mapped(Mover(first, second, values), (-width, width))
+    found = interval(both, value, at, n, count, "mover", null)
+    return replace(found, limited=any(_limited(one, at) for one in reaches))
 
 
-def _reach(means: Floats, at: Level, within: tuple[float, float], bounded: bool) -> Reach | None:
+def _reach(means: Floats, at: Level, within: tuple[float, float]) -> Share | Mapped | None:
     """The reach of one side; None where its values are equal and unbounded."""
-    hull = hull_of(means, np.ones_like(means), at)
-    if bounded:
-        variance = None if hull.error == 0 else hull.error**2
-        return share_reach(hull.value, variance, len(means), within)
+    ones = np.ones_like(means)
+    if np.isfinite(within).all():
+        error = error_of(means, ones)
+        return share_reach(float(means.mean()), error**2 or None, len(means), within)
+    hull = hull_of(means, ones, at)
     return None if hull.error == 0 else Mapped(hull, within)
+
+
+def _limited(reach: Share | Mapped | None, at: Level) -> bool:
+    """Whether the limit on the reach acts on a side."""
+    return (
+        isinstance(reach, Mapped)
+        and isinstance(reach.inner, Hull)
+        and reach.inner.limited(at.alpha)
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from microtome.errors import InputError
 from microtome.statistics.level import Floats
 
 
@@ -20,6 +21,8 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     from scipy import stats
 
     p = np.asarray(p_values, dtype=float)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise InputError("p-values lie in 0 to 1; leave out tests that gave none (NaN).")
     adjusted: Floats = stats.false_discovery_control(p) if p.size else p
     return adjusted
 
@@ -44,7 +47,9 @@ class Decisions:
 def decide(families: Mapping[str, Family], rate: float = 0.05) -> Decisions:
     """Benjamini-Hochberg over families by name, then the level rate · R / m inside the chosen."""
     undecidable = tuple(
-        name for name, one in families.items() if one.floor > rate or np.isnan(one.p).any()
+        name
+        for name, one in families.items()
+        if not one.p or one.floor > rate or np.isnan(one.p).any()
     )
     names = [name for name in families if name not in undecidable]
     q = dict(zip(names, benjamini_hochberg([min(families[n].p) for n in names]), strict=True))

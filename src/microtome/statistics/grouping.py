@@ -47,6 +47,9 @@ def grouped(clusters: Names, n: int) -> Groups:
         return Groups(np.arange(n), np.ones(n), tuple(range(1, n + 1)))
     if len(clusters) != n:
         raise InputError(f"{n} values need {n} clusters, got {len(clusters)}.")
+    unnamed = sum(isinstance(name, float) and name != name for name in clusters)
+    if unnamed:
+        raise InputError(f"{unnamed} of the values have no cluster (NaN); name one for each.")
     order = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
     codes = np.array([order[name] for name in clusters], dtype=np.intp)
     return Groups(codes, np.bincount(codes).astype(float), tuple(order))
@@ -62,11 +65,23 @@ def finite(values: ArrayLike, name: str = "An interval") -> Floats:
     return numbers
 
 
+def inside(values: Floats, within: tuple[float, float]) -> Floats:
+    """`values` within the range that the data allow, rounding cut off; InputError beyond it."""
+    low, high = within
+    if not low < high:
+        raise InputError(f"within is a range (low, high), got {within}.")
+    slack = 1e-6 * (high - low if np.isfinite(high - low) else float(np.abs(values).max()))
+    outside = int(((values < low - slack) | (values > high + slack)).sum())
+    if outside:
+        raise InputError(f"{outside} of the values lie outside {low:g} to {high:g}.")
+    return np.clip(values, low, high)
+
+
 def all_equal(values: Floats) -> bool:
     """Whether values differ by no more than rounding."""
     return float(np.ptp(values)) <= EQUAL * float(np.abs(values).max())
 
 
-def same_values(values: Floats) -> str:
+def same_values(value: float, count: int) -> str:
     """The reason why equal values have no interval."""
-    return f"all {len(values)} values are {values[0]:.3g}: nothing is known of their spread"
+    return f"all {count} values are {value:.3g}: nothing is known of their spread"

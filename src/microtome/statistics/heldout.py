@@ -76,11 +76,11 @@ def _both_signs(within: tuple[float, float]) -> tuple[float, float]:
 
 
 def _agreement(table: Floats, by: str, seed: int) -> float:
-    rng = np.random.default_rng(seed)
-    same = 0
-    for _ in range(_HALVINGS):
-        order = rng.permutation(len(table))
-        halves = (order[: len(table) // 2], order[len(table) // 2 :])
-        first, second = (_choice(table[half], by)[0] for half in halves)
-        same += first == second
-    return same / _HALVINGS
+    rng, n = np.random.default_rng(seed), len(table)
+    order = rng.permuted(np.tile(np.arange(n), (_HALVINGS, 1)), axis=1)
+    first = (order < n // 2).astype(float)
+    choices = []
+    for half in (first, 1 - first):
+        means = half @ table / half.sum(1, keepdims=True)
+        choices.append((np.abs(means) if by == "abs" else means).argmax(1))
+    return float((choices[0] == choices[1]).mean())

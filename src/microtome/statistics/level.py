@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,15 +31,17 @@ class Level:
     seed: int = 42
 
     def __post_init__(self) -> None:
-        if isinstance(self.level, bool) or not 0 < self.level < 1:
+        if isinstance(self.level, bool) or not isinstance(self.level, Real):
+            raise InputError(f"level is a confidence such as 0.95; got {self.level!r}.")
+        if not 0 < self.level < 1:
             raise InputError(
                 f"level is a confidence between 0 and 1, such as 0.95; got {self.level}."
             )
-        if isinstance(self.resamples, bool) or int(self.resamples) != self.resamples:
+        if isinstance(self.resamples, bool) or not isinstance(self.resamples, Integral):
             raise InputError(f"resamples is a whole number, got {self.resamples!r}.")
         if self.resamples < 99:
             raise InputError(f"resamples must be at least 99, got {self.resamples}.")
-        if isinstance(self.seed, bool) or int(self.seed) != self.seed or self.seed < 0:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, Integral) or self.seed < 0:
             raise InputError(f"seed is a whole number from 0 on, got {self.seed!r}.")
 
     @property

@@ -5,23 +5,24 @@ Student's. Within finite bounds: Clopper and Pearson's interval at Korn and Grau
 (Korn & Graubard 1998), with the spread of the clusters. Coverage of both: docs/calibration.md.
 """
 
-from collections.abc import Hashable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from microtome.errors import InputError
-from microtome.statistics.grouping import Names, all_equal, finite, grouped, same_values
+from microtome.statistics.grouping import Names, all_equal, finite, grouped, inside, same_values
 from microtome.statistics.interval import Interval, without_interval
 from microtome.statistics.level import Floats, Level
 from microtome.statistics.ratios import (
     ANYTHING,
+    FEWEST,
     interval,
     over_clusters,
     share_reach,
 )
-from microtome.statistics.reach import Hull, Mapped, p_value, studentised
+from microtome.statistics.reach import Hull, Mapped
+from microtome.statistics.strata import by_stratum, stratified
 
 
 def mean(
@@ -41,10 +42,15 @@ def mean(
     are resampled within their stratum and strata weigh the same ("these very scenarios, other
     wordings"). `p` is against `null`.
     """
-    numbers = finite(values)
-    check_within(numbers, within)
+    numbers = inside(finite(values), within)
+    if weight not in ("cluster", "item"):
+        raise InputError(f"weight is 'cluster' or 'item', got {weight!r}.")
     if strata is not None:
-        return _stratified(numbers, clusters, strata, at, within, null)
+        if weight == "item":
+            raise InputError("Strata weigh the same; weight='item' does not go with them.")
+        parts = by_stratum(numbers, clusters, strata)
+        if len(parts) > 1:
+            return stratified(parts, len(numbers), at, within, null)
     groups = grouped(clusters, len(numbers))
     if weight == "item" and len(set(groups.sizes)) > 1:
         return _by_item(groups.sums(numbers), groups.sizes, at, within, null)
@@ -69,17 +75,6 @@ def share(
     )  # fmt: skip
 
 
-def check_within(values: Floats, within: tuple[float, float]) -> None:
-    """InputError for values outside the range that is given for them."""
-    low, high = within
-    if not low < high:
-        raise InputError(f"within is a range (low, high), got {within}.")
-    slack = 1e-9 * (high - low) if np.isfinite(high - low) else 1e-12
-    outside = (values < low - slack) | (values > high + slack)
-    if outside.any():
-        raise InputError(f"{int(outside.sum())} of the values lie outside {low:g} to {high:g}.")
-
-
 def _by_item(
     sums: Floats, sizes: Floats, at: Level, within: tuple[float, float], null: float
 ) -> Interval:
@@ -94,74 +89,11 @@ def _by_item(
     if np.isfinite(within).all():
         reach = share_reach(value, None if equal else error**2, kish, within)
         return interval(reach, value, at, n, count, "clopper-pearson, jackknife", null)
-    if equal or count < 4:
-        why = same_values(sums / sizes) if equal else f"{count} clusters only, 4 are needed"
+    if equal or count < FEWEST:
+        why = same_values(value, count) if equal else f"{count} clusters only, {FEWEST} are needed"
         return without_interval(value, at.level, n, count, why)
     hull = Hull(value, error, kish - 1)
-    return interval(Mapped(hull, within), value, at, n, count, "jackknife, Student's t", null)
-
-
-def _stratified(
-    values: Floats,
-    clusters: Names,
-    strata: Sequence[Hashable],
-    at: Level,
-    within: tuple[float, float],
-    null: float,
-) -> Interval:
-    parts = _by_stratum(values, clusters, strata)
-    value, n = float(np.mean([part.mean() for part in parts])), len(values)
-    sizes = np.array([len(part) for part in parts])
-    count = int(sizes.sum())
-    if sizes.min() < 2:
-        return without_interval(value, at.level, n, count, "a stratum has one cluster only")
-    variances = np.array([part.var(ddof=1) / len(part) for part in parts])
-    error = float(np.sqrt(variances.sum())) / len(parts)
-    equal = all(all_equal(part) for part in parts)
-    if np.isfinite(within).all():
-        squared = None if equal else error**2
-        reach = share_reach(value, squared, count, within, float((sizes - 1).sum()))
-        return interval(reach, value, at, n, count, "clopper-pearson, stratified", null)
-    if equal:
-        why = "all values of a stratum are equal: nothing is known of their spread"
+    if not hull.ends(at.alpha)[1] - value < 1e6 * error:
+        why = f"one cluster outweighs the others (their sizes count as {kish:.2f} clusters)"
         return without_interval(value, at.level, n, count, why)
-    df = float(variances.sum() ** 2 / (variances**2 / (sizes - 1)).sum())
-    hull = Hull(value, error, df)
-    if sizes.min() > 2:
-        hull = _drawn_within(parts, hull, at)
-    low, high = Mapped(hull, within).ends(at.alpha)
-    return Interval(
-        value, low, high, at.level, n, count, "stratified, student hull", p_value(hull, null),
-        limited=hull.limited(at.alpha),
-    )  # fmt: skip
-
-
-def _by_stratum(values: Floats, clusters: Names, strata: Sequence[Hashable]) -> list[Floats]:
-    """The cluster means of each stratum; a cluster belongs to one stratum."""
-    if len(strata) != len(values):
-        raise InputError(f"{len(values)} values need {len(values)} strata, got {len(strata)}.")
-    own = range(len(values)) if clusters is None else clusters
-    pairs = list(zip(strata, own, strict=True))
-    groups = grouped(pairs, len(values))
-    means = groups.means(values)
-    found: dict[Hashable, list[float]] = {}
-    for pair, one in zip(groups.names, means, strict=True):
-        found.setdefault(pair[0], []).append(float(one))  # type: ignore[index]
-    return [np.array(part) for part in found.values()]
-
-
-def _drawn_within(parts: list[Floats], hull: Hull, at: Level) -> Hull:
-    """The hull with bootstrap draws taken within strata."""
-    rng = np.random.default_rng(at.seed)
-    apart, variance = np.zeros(at.resamples), np.zeros(at.resamples)
-    for part in parts:
-        centred = part - part.mean()
-        drawn = centred[rng.integers(len(part), size=(at.resamples, len(part)))]
-        apart += drawn.mean(1) / len(parts)
-        spread = drawn.var(1, ddof=1)
-        spread[np.ptp(drawn, axis=1) == 0] = 0.0
-        variance += spread / len(part) / len(parts) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where((variance == 0) & (np.abs(apart) < 1e-15), 0.0, apart / np.sqrt(variance))
-    up, down = studentised(t, np.full(at.resamples, 1 / (at.resamples + 1)))
-    return Hull(hull.value, hull.error, hull.df, up, down)
+    return interval(Mapped(hull, within), value, at, n, count, "jackknife, Student's t", null)

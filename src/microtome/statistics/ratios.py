@@ -7,15 +7,16 @@ denominator may be 0 has no interval (Fieller 1954: Student's interval of the bo
 """
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from microtome.errors import InputError, NumericsError
-from microtome.statistics.grouping import EQUAL, Names, finite, grouped, same_values
+from microtome.statistics.grouping import EQUAL, Names, finite, grouped, inside, same_values
 from microtome.statistics.interval import Interval, without_interval
 from microtome.statistics.level import Floats, Level, draws
-from microtome.statistics.reach import Hull, Mapped, Reach, Share, p_value, student, studentised
+from microtome.statistics.reach import Hull, Mapped, Reach, Share, p_value, studentised
 
 ANYTHING = (-np.inf, np.inf)
 _BLOCK = 1 << 21
@@ -35,7 +36,8 @@ def ratio(
 ) -> Interval:
     """Σ top / Σ bottom, both [n], with an interval over `clusters`; `p` is against `null`.
 
-    NumericsError where the bottoms sum to 0; no interval where their mean may be 0.
+    NumericsError where the bottoms sum to 0; no interval where their mean may be 0 at this level.
+    InputError where the ratio lies outside `within`.
     """
     tops, bottoms = finite(top), finite(bottom)
     if tops.shape != bottoms.shape:
@@ -45,21 +47,18 @@ def ratio(
     if abs(b.sum()) <= EQUAL * np.abs(bottoms).sum():
         raise NumericsError("The ratio of means has a denominator whose mean is 0.")
     value, n, count = float(a.sum() / b.sum()), len(tops), len(groups.names)
-    if why := _no_denominator(b, at):
-        return without_interval(value, at.level, n, count, why, "fieller refused")
-    return over_clusters(a, b, at, n, groups.names, within, null, "ratio")
-
-
-def _no_denominator(bottoms: Floats, at: Level) -> str:
-    """Why the denominator may be 0, if it may (Student's interval of its mean)."""
-    if len(bottoms) < 2 or np.ptp(bottoms) == 0:
-        return ""
-    error = float(bottoms.std(ddof=1)) / np.sqrt(len(bottoms))
-    reach = student(at.alpha, len(bottoms) - 1) * error
-    low, high = float(bottoms.mean() - reach), float(bottoms.mean() + reach)
-    if low > 0 or high < 0:
-        return ""
-    return f"the denominator may be 0 (its mean lies in {low:.3g} to {high:.3g})"
+    inside(np.array([value]), within)
+    bottom_is_0 = 0.0
+    if count > 1 and np.ptp(b) > 0:
+        student = Hull(float(b.mean()), float(b.std(ddof=1)) / np.sqrt(count), count - 1)
+        low, high = student.ends(at.alpha)
+        if low <= 0 <= high:
+            why = f"the denominator may be 0 (its mean lies in {low:.3g} to {high:.3g})"
+            return without_interval(value, at.level, n, count, why, "fieller refused")
+        bottom_is_0 = p_value(student, 0.0)
+    found = over_clusters(a, b, at, n, groups.names, within, null, "ratio")
+    # At a level that refuses the interval nothing is left out: p is no smaller than that.
+    return found if found.p is None else replace(found, p=max(found.p, bottom_is_0))
 
 
 def signed_share(
@@ -114,12 +113,20 @@ def over_clusters(
     *,
     exp: bool = False,
 ) -> Interval:
-    """The interval of Σ tops / Σ bottoms, one of each per cluster; `n` items in all."""
+    """The interval of Σ tops / Σ bottoms, one of each per cluster; `n` items in all.
+
+    Clusters are sorted by their values, so that draws do not depend on the order of rows.
+    """
+    order = np.lexsort((bottoms, tops))
+    tops, bottoms, names = tops[order], bottoms[order], [names[i] for i in order]
     value, count = float(tops.sum() / bottoms.sum()), len(tops)
+    value = min(max(value, within[0]), within[1])
     shown = float(np.exp(value)) if exp else value
-    error = float(_errors(tops, bottoms))
+    error = error_of(tops, bottoms)
+    if not np.isfinite(error):
+        raise NumericsError(f"The values are too large for an interval: up to {tops.max():.3g}.")
     bounded = bool(np.isfinite(within).all())
-    if why := _none_because(tops / bottoms if error == 0 else tops, count, error, bounded):
+    if why := _none_because(shown, count, error, bounded):
         return without_interval(shown, at.level, n, count, why, method)
     if bounded:
         reach: Reach = share_reach(value, None if error == 0 else error**2, count, within)
@@ -136,13 +143,13 @@ def over_clusters(
     )  # fmt: skip
 
 
-def _none_because(values: Floats, count: int, error: float, bounded: bool) -> str:
+def _none_because(value: float, count: int, error: float, bounded: bool) -> str:
     if count < 2:
         return "one cluster only"
     if bounded:
         return ""
     if error == 0:
-        return same_values(values)
+        return same_values(value, count)
     return "" if count >= FEWEST else f"{count} clusters only, {FEWEST} are needed"
 
 
@@ -175,7 +182,7 @@ def interval(
 
 def hull_of(tops: Floats, bottoms: Floats, at: Level) -> Hull:
     """Student's t and the bootstrap-t of Σ tops / Σ bottoms, one of each per cluster."""
-    value, error = float(tops.sum() / bottoms.sum()), float(_errors(tops, bottoms))
+    value, error = float(tops.sum() / bottoms.sum()), error_of(tops, bottoms)
     drawn = draws(len(tops), at)
     step = max(1, _BLOCK // len(tops))
     t = np.concatenate([
@@ -196,17 +203,23 @@ def _t_of_draws(tops: Floats, bottoms: Floats, value: float, error: float) -> Fl
     return t
 
 
+def error_of(tops: Floats, bottoms: Floats) -> float:
+    """Linearised error of Σ tops / Σ bottoms over clusters; 0 where all are equal."""
+    return float(_errors(tops, bottoms))
+
+
 def _errors(tops: Floats, bottoms: Floats) -> Floats:
-    """Linearised error of Σ tops / Σ bottoms over the last axis."""
+    """Linearised error of Σ tops / Σ bottoms over the last axis, in units of the largest top."""
     count = tops.shape[-1]
     if count < 2:
         return np.zeros(tops.shape[:-1])
+    scale = np.abs(tops).max(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         r = tops.sum(-1) / bottoms.sum(-1)
-        rest = (tops - r[..., None] * bottoms) / bottoms.mean(-1, keepdims=True)
-        scale = np.abs(tops / bottoms.mean(-1, keepdims=True)).max(-1)
-    spread: Floats = np.asarray(np.sqrt((rest**2).sum(-1) / (count - 1) / count))
-    return np.where(np.abs(rest).max(-1) <= EQUAL * scale, 0.0, spread)
+        rest = (tops - r[..., None] * bottoms) / scale[..., None]
+        spread = np.sqrt((rest**2).sum(-1) / (count - 1) / count) * scale
+        error: Floats = np.asarray(spread / np.abs(bottoms.mean(-1)))
+    return np.where((np.abs(rest).max(-1) <= EQUAL) | (scale == 0), 0.0, error)
 
 
 def _decider(tops: Floats, bottoms: Floats, names: Sequence[Hashable]) -> tuple[str, float | None]:

@@ -48,7 +48,9 @@ def auroc(
     is no interval.
     """
     values, of = finite(scores, "An AUROC"), np.asarray(positive, dtype=bool)
-    if values.shape != of.shape or not of.any() or of.all():
+    if values.shape != of.shape:
+        raise InputError(f"{len(values)} scores need {len(values)} labels, got shape {of.shape}.")
+    if not of.any() or of.all():
         raise InputError("An AUROC needs positive and negative items; all are of one kind.")
     placed = placements(values, of)
     value = float(placed[of].mean())
@@ -63,7 +65,9 @@ def auroc(
         return interval(apart, value, at, n, count, "perfect separation", null)
     error = _error(placed - value, of, groups.codes)
     if error < 1e-9:
-        return without_interval(value, at.level, n, count, "all scores are equal", "auroc")
+        equal = "all scores are equal" if np.ptp(values) == 0 else f"all {count} clusters are alike"
+        why = f"{equal}: nothing is known of their spread"
+        return without_interval(value, at.level, n, count, why, "auroc")
     reach = Logit(value, error, min(*sides, count) - 1)
     return interval(reach, value, at, n, count, "logit DeLong", null)
 
