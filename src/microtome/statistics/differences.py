@@ -17,6 +17,7 @@ from microtome.statistics.level import Floats, Level
 from microtome.statistics.ratios import (
     ANYTHING,
     FEWEST,
+    canonical,
     error_of,
     hull_of,
     interval,
@@ -45,7 +46,7 @@ def difference(
     groups = [
         grouped(names, len(s)) for names, s in zip((a_clusters, b_clusters), sides, strict=True)
     ]
-    means = [np.sort(group.means(side)) for group, side in zip(groups, sides, strict=True)]
+    means = [_ordered(group.means(side)) for group, side in zip(groups, sides, strict=True)]
     values = (float(means[0].mean()), float(means[1].mean()))
     value, n, count = values[0] - values[1], sum(map(len, sides)), sum(map(len, means))
     bounded = bool(np.isfinite(within).all())
@@ -62,6 +63,10 @@ def difference(
     both = Mapped(Mover(first, second, values), (-width, width))
     found = interval(both, value, at, n, count, "mover", null)
     return replace(found, limited=any(_limited(one, at) for one in reaches))
+
+
+def _ordered(means: Floats) -> Floats:
+    return means[canonical(means, np.ones_like(means))]
 
 
 def _reach(means: Floats, at: Level, within: tuple[float, float]) -> Share | Mapped | None:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from microtome.errors import InputError, NumericsError
 from microtome.statistics.grouping import EQUAL, Names, finite, grouped, inside, same_values
@@ -113,17 +113,14 @@ def over_clusters(
     *,
     exp: bool = False,
 ) -> Interval:
-    """The interval of Σ tops / Σ bottoms, one of each per cluster; `n` items in all.
-
-    Clusters are sorted by their values, so that draws do not depend on the order of rows.
-    """
-    order = np.lexsort((bottoms, tops))
+    """The interval of Σ tops / Σ bottoms, one of each per cluster; `n` items in all."""
+    order = canonical(tops, bottoms)
     tops, bottoms, names = tops[order], bottoms[order], [names[i] for i in order]
     value, count = float(tops.sum() / bottoms.sum()), len(tops)
     value = min(max(value, within[0]), within[1])
     shown = float(np.exp(value)) if exp else value
     error = error_of(tops, bottoms)
-    if not np.isfinite(error):
+    if not np.isfinite(value + error):
         raise NumericsError(f"The values are too large for an interval: up to {tops.max():.3g}.")
     bounded = bool(np.isfinite(within).all())
     if why := _none_because(shown, count, error, bounded):
@@ -141,6 +138,18 @@ def over_clusters(
         shown, low, high, at.level, n, count, method=f"{method}, student hull",
         p=p_value(hull, null), limited=limited, decider=name, without=rest,
     )  # fmt: skip
+
+
+def canonical(tops: Floats, bottoms: Floats) -> NDArray[np.intp]:
+    """Order of clusters by their distance from the ratio, nearest first.
+
+    Draws then depend neither on the order of rows nor on the sign that values are counted with.
+    """
+    order = np.lexsort((bottoms, tops))
+    a, b = tops[order], bottoms[order]
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = np.abs(a - a.sum() / b.sum() * b)
+    return order[np.argsort(apart, kind="stable")]
 
 
 def _none_because(value: float, count: int, error: float, bounded: bool) -> str:

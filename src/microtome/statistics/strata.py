@@ -16,13 +16,13 @@ from microtome.errors import InputError
 from microtome.statistics.grouping import Names, all_equal, grouped
 from microtome.statistics.interval import Interval, without_interval
 from microtome.statistics.level import Floats, Level
-from microtome.statistics.ratios import interval, share_reach
+from microtome.statistics.ratios import canonical, interval, share_reach
 from microtome.statistics.reach import Hull, Mapped, p_value, studentised
 
 
 @dataclass(frozen=True, eq=False)
 class Stratum:
-    """Cluster means of a stratum, sorted, and the clusters' names in that order."""
+    """Cluster means of a stratum, nearest to its mean first, and the clusters' names."""
 
     values: Floats
     names: tuple[Hashable, ...]
@@ -46,9 +46,10 @@ def by_stratum(values: Floats, clusters: Names, strata: Sequence[Hashable]) -> l
         found.setdefault(stratum, []).append((float(one), name))
     parts = []
     for pairs in found.values():
-        pairs.sort(key=lambda pair: pair[0])
-        parts.append(Stratum(np.array([one for one, _ in pairs]), tuple(n for _, n in pairs)))
-    return sorted(parts, key=lambda part: tuple(part.values))
+        means = np.array([one for one, _ in pairs])
+        order = canonical(means, np.ones_like(means))
+        parts.append(Stratum(means[order], tuple(pairs[i][1] for i in order)))
+    return sorted(parts, key=lambda part: tuple(np.abs(part.values - part.values.mean())))
 
 
 def stratified(

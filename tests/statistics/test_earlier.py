@@ -1,4 +1,4 @@
-"""Intervals cover what they say, tests err as often as they say, impossible input is refused."""
+"""The functions that are going away: they hold until every caller has moved."""
 
 import numpy as np
 import pytest
@@ -85,11 +85,6 @@ def test_few_clusters_cannot_claim() -> None:
     assert statistics.sign_flip(np.zeros((6, 2))).tolist() == [1.0, 1.0]
     equal = np.column_stack([np.full(8, 0.1), np.random.default_rng(0).normal(size=8), [0.2] * 8])
     assert statistics.sign_flip(equal)[[0, 2]].tolist() == [2 / 2**8] * 2
-
-
-def test_benjamini_hochberg_by_hand() -> None:
-    q = statistics.benjamini_hochberg([0.01, 0.04, 0.03, 0.5])
-    assert q == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.5])
 
 
 def test_proportions_against_published_values() -> None:
