@@ -137,7 +137,7 @@ def test_units_of_measurement_do_not_matter(n: int) -> None:
         found, moved = mean(x), mean(scale * x + shift)
         ends = sorted(scale * end + shift for end in found.ends or ())
         assert moved.ends == pytest.approx(tuple(ends), rel=1e-7)
-        assert moved.p == found.p or shift
+        assert moved.p == pytest.approx(found.p) or shift
         unpaired = difference(scale * x + shift, scale * y + shift).ends
         ends = sorted(scale * end for end in difference(x, y).ends or ())
         assert unpaired == pytest.approx(tuple(ends), rel=1e-6)

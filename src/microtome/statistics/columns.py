@@ -64,10 +64,10 @@ def mean_is_0(effects: ArrayLike, clusters: Names = None, at: Level = Level()) -
     drawn = draws(n, at)
     centred = means - means.mean(0)
     centred[np.abs(centred) <= _CLOSE] = 0.0
-    counts = drawn.counts()
     blocks = (
-        (_u_of(counts[part] @ centred, counts[part] @ centred**2, n), drawn.weight[part])
-        for part in _parts(len(counts), means.shape[1])
+        (_u_of(counts @ centred, counts @ centred**2, n), drawn.weight[part])
+        for part in _parts(len(drawn.weight), max(n, means.shape[1]))
+        for counts in [drawn.counts(part)]
     )
     # Draws of one cluster n times are infinitely far out: no p lies below their share.
     floor = float(n) ** (1 - n) if drawn.listed else 1 / (at.resamples + 1)

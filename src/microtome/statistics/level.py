@@ -6,7 +6,7 @@ draws depend on the number of clusters and the Level alone: equal data give equa
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
 from numbers import Integral, Real
@@ -62,11 +62,21 @@ class Draws:
     weight: Floats
     listed: bool
 
-    def counts(self) -> Floats:
-        """How often each cluster is in each draw, "draw cluster"."""
-        n = self.index.shape[1]
-        flat = self.index + n * np.arange(len(self.index))[:, None]
-        return np.bincount(flat.ravel(), minlength=n * len(self.index)).reshape(-1, n).astype(float)
+    def counts(self, part: slice) -> Floats:
+        """How often each cluster is in each of some draws, "draw cluster"."""
+        if self.index.shape[1] <= _MOST_KEPT:
+            return self._all_counts[part]
+        return _counts(self.index[part])
+
+    @cached_property
+    def _all_counts(self) -> Floats:
+        return _counts(self.index)
+
+
+def _counts(index: NDArray[np.integer]) -> Floats:
+    n = index.shape[1]
+    flat = index + n * np.arange(len(index))[:, None]
+    return np.bincount(flat.ravel(), minlength=n * len(index)).reshape(-1, n).astype(float)
 
 
 def draws(n: int, at: Level) -> Draws:

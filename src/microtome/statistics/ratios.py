@@ -21,6 +21,8 @@ from microtome.statistics.reach import Hull, Mapped, Reach, Share, p_value, stud
 ANYTHING = (-np.inf, np.inf)
 _BLOCK = 1 << 21
 """Most numbers of a block of draws."""
+_LOST = 1e-6
+"""Share of its squares below which the spread of a draw is computed from the draw itself."""
 FEWEST = 4
 """Clusters from which on an unbounded value has an interval."""
 
@@ -193,13 +195,32 @@ def hull_of(tops: Floats, bottoms: Floats, at: Level) -> Hull:
     """Student's t and the bootstrap-t of Σ tops / Σ bottoms, one of each per cluster."""
     value, error = float(tops.sum() / bottoms.sum()), error_of(tops, bottoms)
     drawn = draws(len(tops), at)
+    t = np.empty(len(drawn.weight))
     step = max(1, _BLOCK // len(tops))
-    t = np.concatenate([
-        _t_of_draws(tops[index], bottoms[index], value, error)
-        for index in (drawn.index[i : i + step] for i in range(0, len(drawn.index), step))
-    ])  # fmt: skip
+    for start in range(0, len(t), step):
+        part = slice(start, start + step)
+        t[part], near = _t_of_sums(drawn.counts(part), tops, bottoms, value, error)
+        index = drawn.index[part][near]
+        t[part][near] = _t_of_draws(tops[index], bottoms[index], value, error)
     up, down = studentised(t, drawn.weight)
     return Hull(value, error, len(tops) - 1, up, down)
+
+
+def _t_of_sums(
+    counts: Floats, tops: Floats, bottoms: Floats, value: float, error: float
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """t* of draws from sums over clusters, and the draws whose spread is lost in rounding.
+
+    With a = top − value · bottom: r* − value = Σa / Σb, and Σ(a − (r* − value) b)² is the spread.
+    """
+    a, b = tops - value * bottoms, bottoms / np.abs(bottoms).max()
+    a = a / max(float(np.abs(a).max()), np.finfo(float).tiny)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        sums = counts @ np.stack([a, b, a * a, a * b, b * b], axis=1)
+        apart = sums[:, 0] / sums[:, 1]
+        spread = sums[:, 2] - 2 * apart * sums[:, 3] + apart**2 * sums[:, 4]
+        t = np.sign(sums[:, 1]) * sums[:, 0] * np.sqrt((len(a) - 1) / len(a) / spread)
+    return t, ~(spread > _LOST * sums[:, 2])
 
 
 def _t_of_draws(tops: Floats, bottoms: Floats, value: float, error: float) -> Floats:

@@ -6,8 +6,8 @@
     Logit       AUROC on the logit scale (Hanley & McNeil; DeLong), Student's t
     Separation  no error in k clusters: the rate whose k-fold repetition has probability α/2
 
-p is the least α at which the interval leaves the null value out, by bisection, so that a p-value
-and an interval never disagree.
+p is the least α at which the interval leaves the null value out, in closed form or by bisection,
+so that a p-value and an interval never disagree.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,8 @@ class Reach(Protocol):
 
 def p_value(reach: Reach, null: float) -> float:
     """The least α at which the ends leave `null` out; 1 if none does."""
+    if isinstance(reach, Hull | Logit):
+        return min(max(reach.p(null), float(np.exp(-35.0))), 1.0)
     low, high = -35.0, -1e-3  # log α, from 6e-16 to .999
     if not _leaves_out(reach, high, null):
         return 1.0
@@ -51,6 +53,13 @@ def student(alpha: float, df: float) -> float:
     from scipy import special
 
     return float(-special.stdtrit(df, alpha / 2))
+
+
+def two_sided(t: float, df: float) -> float:
+    """Student's two-sided p."""
+    from scipy import special
+
+    return float(2 * special.stdtr(df, -t))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +84,14 @@ class Hull:
             return 0.0, 0.0
         return _quantile(self.up, alpha), _quantile(self.down, alpha)
 
+    def p(self, null: float) -> float:
+        """Larger of Student's and the equal-tailed bootstrap-t p, unless the limit acts."""
+        if null == self.value:
+            return 1.0
+        t, steps = abs(self.value - null) / self.error, self.up if null < self.value else self.down
+        drawn = 0.0 if steps is None else 2 * (1 - _below(steps, t))
+        return min(max(drawn, two_sided(t, self.df)), two_sided(t / LIMIT, self.df))
+
     def limited(self, alpha: float) -> bool:
         """Whether the limit on the reach acts."""
         return max(self.stretch(alpha)) > LIMIT * student(alpha, self.df)
@@ -85,6 +102,13 @@ def _quantile(steps: tuple[Floats, Floats], alpha: float) -> float:
     values, cumulated = steps
     at = int(np.searchsorted(cumulated, 1 - alpha / 2 - 1e-12))
     return float(values[at]) if at < len(values) else np.inf
+
+
+def _below(steps: tuple[Floats, Floats], t: float) -> float:
+    """Weight of the draws below t."""
+    values, cumulated = steps
+    before = int(np.searchsorted(values, t, side="left"))
+    return float(cumulated[before - 1]) if before else 0.0
 
 
 def studentised(t: Floats, weight: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
@@ -172,6 +196,13 @@ class Logit:
         reach = student(alpha, self.df) * self.error / (self.value * (1 - self.value))
         centre = special.logit(self.value)
         return float(special.expit(centre - reach)), float(special.expit(centre + reach))
+
+    def p(self, null: float) -> float:
+        """Student's p of the distance on the logit scale."""
+        from scipy import special
+
+        apart = abs(float(special.logit(self.value) - special.logit(null)))
+        return two_sided(apart * self.value * (1 - self.value) / self.error, self.df)
 
 
 @dataclass(frozen=True)
