@@ -51,7 +51,8 @@ def _hull() -> list[Cell]:
             small = None
             if name in sizes_01 and SIX[i] in (5, 8, 20):
                 small = span(sizes_01[name].split()[(5, 8, 20).index(SIX[i])])
-            return Measure("width / Student's", wide, median=True), Measure("p ≤ .01", small)
+            found = (Measure("width / Student's", wide, median=True), Measure("p ≤ .01", small))
+            return found if name in sizes_01 else found[:1]
 
         return of
 

@@ -47,8 +47,8 @@ def upper(values, weights, at: float) -> float:
     return inf
 
 
-def hull(tops, bottoms, alpha=0.05, resamples=1999, seed=42) -> Ends:
-    """Student's t and the bootstrap-t of a ratio; every draw of n for n ≤ 5, drawn from 8 on."""
+def bootstrap_t(tops, bottoms, alpha, resamples=1999, seed=42) -> tuple[float, float]:
+    """Upper quantiles of t* and -t* of a ratio: every draw for n ≤ 7, drawn from 8 on."""
     order = sorted(range(len(tops)), key=lambda i: (tops[i], bottoms[i]))
     tops, bottoms = [tops[i] for i in order], [bottoms[i] for i in order]
     n = len(tops)
@@ -56,8 +56,6 @@ def hull(tops, bottoms, alpha=0.05, resamples=1999, seed=42) -> Ends:
     apart = [abs(t - r * b) for t, b in zip(tops, bottoms, strict=True)]
     order = sorted(range(n), key=lambda i: apart[i])
     tops, bottoms = [tops[i] for i in order], [bottoms[i] for i in order]
-    if n < 4 or error == 0:
-        return None
     if n <= 7:
         drawn, weight = list(product(range(n), repeat=n)), n**-n
     else:
@@ -68,13 +66,26 @@ def hull(tops, bottoms, alpha=0.05, resamples=1999, seed=42) -> Ends:
     for index in drawn:
         value, spread = error_of_ratio([tops[i] for i in index], [bottoms[i] for i in index])
         apart = value - r
-        if spread == 0:
+        if not isfinite(value):
+            t.append(None)
+        elif spread == 0:
             t.append(0.0 if abs(apart) <= 1e-12 * error else copysign(inf, apart))
         else:
             t.append(apart / spread)
-    q = stats.t.ppf(1 - alpha / 2, n - 1)
-    u = upper(t, [weight] * len(t), 1 - alpha / 2)
-    v = upper([-one for one in t], [weight] * len(t), 1 - alpha / 2)
+    # A draw whose denominator is 0 is the farthest on both sides.
+    return (
+        upper([inf if one is None else one for one in t], [weight] * len(t), 1 - alpha / 2),
+        upper([inf if one is None else -one for one in t], [weight] * len(t), 1 - alpha / 2),
+    )
+
+
+def hull(tops, bottoms, alpha=0.05, resamples=1999, seed=42) -> Ends:
+    """The wider of Student's t and the bootstrap-t, at most three times Student's."""
+    r, error = error_of_ratio(tops, bottoms)
+    if len(tops) < 4 or error == 0:
+        return None
+    q = stats.t.ppf(1 - alpha / 2, len(tops) - 1)
+    u, v = bootstrap_t(tops, bottoms, alpha, resamples, seed)
     return r - min(max(u, q), 3 * q) * error, r + min(max(v, q), 3 * q) * error
 
 

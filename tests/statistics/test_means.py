@@ -48,6 +48,14 @@ def test_six_clusters_against_all_46656_draws() -> None:
     )
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.1, 0.7, 1 / 3, 1.1e-5])
+def test_a_draw_of_the_mean_itself_is_at_distance_0(scale: float) -> None:
+    x = scale * np.array([1.0, 2.0, 2.0, 2.0, 3.0])
+    wanted = np.array(reference.hull([1.0, 2.0, 2.0, 2.0, 3.0], [1.0] * 5)) * scale
+    assert mean(x).ends == pytest.approx(tuple(wanted), rel=1e-9)
+    assert mean(x + 1).ends == pytest.approx(tuple(wanted + 1), rel=1e-9)
+
+
 @pytest.mark.parametrize("n", [8, 13, 20])
 def test_drawn_clusters(n: int) -> None:
     rng = np.random.default_rng(n)
@@ -103,6 +111,17 @@ def test_no_interval_says_why(x: list[float], reason: str) -> None:
     assert not found.excludes(0)
 
 
+def test_p_of_a_limited_interval() -> None:
+    spike = [1.0] + [1e-5 * (1 + 0.1 * i) for i in range(7)]
+    found = mean(spike, null=1.2)
+    error = np.std(spike, ddof=1) / np.sqrt(8)
+    # Only the limit leaves 1.2 out: the bootstrap goes on for ever.
+    wanted = 2 * stats.t.sf((1.2 - found.value) / error / 3, 7)
+    assert 0.01 < wanted < 0.05
+    assert found.p == pytest.approx(wanted)
+    assert found.excludes(1.2)
+
+
 def test_one_and_seven_zeros() -> None:
     x = [1.0] + [0.0] * 7
     found = mean(x)
@@ -112,7 +131,7 @@ def test_one_and_seven_zeros() -> None:
 
 def test_items_that_weigh_the_same() -> None:
     rng = np.random.default_rng(1)
-    for sizes in ([60, 5, 5, 5], [1, 20, 3, 7, 9, 12]):
+    for sizes in ([60, 5, 5, 5], [1, 20, 3, 7, 9], [3, 4, 5, 4, 9, 5, 7, 6]):
         clusters = np.repeat(np.arange(len(sizes)), sizes).tolist()
         x = rng.normal(size=sum(sizes)) + np.repeat(rng.normal(size=len(sizes)), sizes)
         found = mean(x, clusters, weight="item")
@@ -120,10 +139,22 @@ def test_items_that_weigh_the_same() -> None:
         left = [x[np.array(clusters) != c].mean() for c in range(count)]
         error = np.sqrt((count - 1) / count * sum((one - np.mean(left)) ** 2 for one in left))
         q = stats.t.ppf(0.975, m.sum() ** 2 / (m**2).sum() - 1)
+        tops = np.bincount(clusters, x).tolist()
+        u, v = reference.bootstrap_t(tops, m.tolist(), 0.05)
+        reach = [min(max(one, q), 3 * q) * error for one in (u, v)]
         assert found.value == pytest.approx(x.mean())
-        assert found.ends == pytest.approx((x.mean() - q * error, x.mean() + q * error), rel=1e-9)
+        assert found.ends == pytest.approx((x.mean() - reach[0], x.mean() + reach[1]), rel=1e-9)
     same = mean(x[:12], [0, 1, 2, 3] * 3, weight="item")
     assert same == mean(x[:12], [0, 1, 2, 3] * 3)
+
+
+def test_few_or_equal_clusters_of_items_have_no_interval() -> None:
+    few = mean([1.0, 2.0, 3.0, 5.0], ["a", "a", "b", "c"], weight="item")
+    assert (few.value, few.ends, few.reason) == (2.75, None, "3 clusters only, 4 are needed")
+    equal = mean([2.0] * 6, ["a", "a", "b", "c", "d", "e"], weight="item")
+    assert equal.reason == "all 5 values are 2: nothing is known of their spread"
+    lone = mean([1.0, 2.0], ["a", "a"], weight="item")
+    assert lone.reason == "one cluster only"
 
 
 def test_items_of_one_giant_cluster_have_no_interval() -> None:

@@ -32,6 +32,17 @@ def test_clusters_are_summed() -> None:
     assert (found.n, found.clusters) == (17, 5)
 
 
+def test_draws_without_a_denominator_are_the_farthest() -> None:
+    rng = np.random.default_rng(4)
+    at = Level(0.9, 999, 2)
+    bottom = np.array([2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, -2.0])
+    for _ in range(4):
+        top = 3 * bottom + rng.normal(size=8)
+        found = ratio(top, bottom, at=at)
+        wanted = reference.hull(top.tolist(), bottom.tolist(), 0.1, 999, 2)
+        assert found.ends == pytest.approx(wanted, rel=1e-9)
+
+
 def test_a_mean_is_the_ratio_with_a_bottom_of_1() -> None:
     x = np.random.default_rng(1).normal(size=9)
     assert ratio(x, np.ones(9), null=0.0).ends == mean(x).ends
@@ -98,6 +109,17 @@ def test_signed_share_of_gaps_of_both_signs() -> None:
     assert signed_share(gaps, gaps).value == 1
     assert signed_share(-gaps, gaps).value == -1
     assert signed_share(2 * gaps, gaps).value == 2
+
+
+def test_signed_share_sums_within_clusters() -> None:
+    rng = np.random.default_rng(3)
+    clusters = np.repeat(np.arange(5), 3)
+    gaps, effects = rng.normal(2, 1, 15), rng.normal(1, 1, 15)
+    tops = np.bincount(clusters, np.sign(gaps) * effects).tolist()
+    bottoms = np.bincount(clusters, np.abs(gaps)).tolist()
+    found = signed_share(effects, gaps, clusters.tolist())
+    assert found.clusters == 5
+    assert found.ends == pytest.approx(reference.hull(tops, bottoms), rel=1e-9)
 
 
 def test_signed_share_against_no_effect() -> None:

@@ -106,6 +106,13 @@ def test_items_that_weigh_the_same() -> None:
     assert found.ends == pytest.approx(wanted, rel=1e-9)
 
 
+def test_equal_items_of_unequal_clusters() -> None:
+    found = share([1.0] * 7, [0, 0, 1, 2, 3, 4, 5], weight="item")
+    kish = 49 / (4 + 5)
+    assert found.ends == pytest.approx((0.025 ** (1 / kish), 1))
+    assert found.effective == pytest.approx(kish)
+
+
 def test_rounding_at_the_bounds_is_no_error() -> None:
     found = share([1.0 + 1e-8, 1.0, 0.5])
     assert found.ends is not None
@@ -114,6 +121,15 @@ def test_rounding_at_the_bounds_is_no_error() -> None:
     assert top.value <= 0.1
     assert top.ends is not None
     assert top.ends[1] <= 0.1
+
+
+def test_equal_values_at_the_ends_of_any_range() -> None:
+    rng = np.random.default_rng(3)
+    for low, high in np.sort(rng.normal(size=(200, 2)), axis=1).tolist():
+        for value in (low, high, low + 0.3 * (high - low)):
+            found = mean([value] * 5, within=(low, high))
+            assert found.ends is not None
+            assert low <= found.ends[0] <= found.value <= found.ends[1] <= high
 
 
 def test_one_cluster_has_no_interval() -> None:

@@ -5,23 +5,35 @@ Student's. Within finite bounds: Clopper and Pearson's interval at Korn and Grau
 (Korn & Graubard 1998), with the spread of the clusters. Coverage of both: docs/calibration.md.
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from microtome.errors import InputError
-from microtome.statistics.grouping import Names, all_equal, finite, grouped, inside, same_values
+from microtome.statistics.grouping import (
+    Groups,
+    Names,
+    all_equal,
+    finite,
+    grouped,
+    inside,
+    same_values,
+)
 from microtome.statistics.interval import Interval, without_interval
 from microtome.statistics.level import Floats, Level
 from microtome.statistics.ratios import (
     ANYTHING,
     FEWEST,
+    canonical,
+    decider,
+    hull_of,
     interval,
     over_clusters,
     share_reach,
 )
-from microtome.statistics.reach import Hull, Mapped
+from microtome.statistics.reach import Mapped, p_value
 from microtome.statistics.strata import by_stratum, stratified
 
 
@@ -53,7 +65,7 @@ def mean(
             return stratified(parts, len(numbers), at, within, null)
     groups = grouped(clusters, len(numbers))
     if weight == "item" and len(set(groups.sizes)) > 1:
-        return _by_item(groups.sums(numbers), groups.sizes, at, within, null)
+        return _by_item(groups.sums(numbers), groups, at, within, null)
     means = groups.means(numbers)
     ones = np.ones_like(means)
     return over_clusters(means, ones, at, len(numbers), groups.names, within, null, "mean")
@@ -76,9 +88,11 @@ def share(
 
 
 def _by_item(
-    sums: Floats, sizes: Floats, at: Level, within: tuple[float, float], null: float
+    sums: Floats, groups: Groups, at: Level, within: tuple[float, float], null: float
 ) -> Interval:
-    """Every item weighs the same: jackknife error, Student's t at Kish's number of clusters."""
+    """Every item weighs the same: jackknife error and Kish's number of clusters in the hull."""
+    order = canonical(sums, groups.sizes)
+    sums, sizes, names = sums[order], groups.sizes[order], [groups.names[i] for i in order]
     value, n, count = float(sums.sum() / sizes.sum()), int(sizes.sum()), len(sums)
     if count < 2:
         return without_interval(value, at.level, n, count, "one cluster only")
@@ -92,8 +106,13 @@ def _by_item(
     if equal or count < FEWEST:
         why = same_values(value, count) if equal else f"{count} clusters only, {FEWEST} are needed"
         return without_interval(value, at.level, n, count, why)
-    hull = Hull(value, error, kish - 1)
+    hull = replace(hull_of(sums, sizes, at), value=value, error=error, df=kish - 1)
     if not hull.ends(at.alpha)[1] - value < 1e6 * error:
         why = f"one cluster outweighs the others (their sizes count as {kish:.2f} clusters)"
         return without_interval(value, at.level, n, count, why)
-    return interval(Mapped(hull, within), value, at, n, count, "jackknife, Student's t", null)
+    method, p = "jackknife, student hull", p_value(hull, null)
+    found = interval(Mapped(hull, within), value, at, n, count, method, null, p)
+    if not hull.limited(at.alpha):
+        return found
+    name, rest = decider(sums, sizes, names)
+    return replace(found, limited=True, decider=name, without=rest)

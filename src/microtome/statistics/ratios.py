@@ -131,15 +131,15 @@ def over_clusters(
         reach: Reach = share_reach(value, None if error == 0 else error**2, count, within)
         return interval(reach, value, at, n, count, "clopper-pearson", null)
     hull = hull_of(tops, bottoms, at)
-    low, high = (Mapped(hull, within, exp) if exp or within != ANYTHING else hull).ends(at.alpha)
-    limited = hull.limited(at.alpha)
-    name, rest = _decider(tops, bottoms, names) if limited else ("", None)
+    reach = Mapped(hull, within, exp) if exp or within != ANYTHING else hull
+    p = p_value(hull, null)
+    found = interval(reach, shown, at, n, count, f"{method}, student hull", null, p)
+    if not hull.limited(at.alpha):
+        return found
+    name, rest = decider(tops, bottoms, names)
     if exp and rest is not None:
         rest = float(np.exp(rest))
-    return Interval(
-        shown, low, high, at.level, n, count, method=f"{method}, student hull",
-        p=p_value(hull, null), limited=limited, decider=name, without=rest,
-    )  # fmt: skip
+    return replace(found, limited=True, decider=name, without=rest)
 
 
 def canonical(tops: Floats, bottoms: Floats) -> NDArray[np.intp]:
@@ -179,16 +179,22 @@ def share_reach(
 
 
 def interval(
-    reach: Reach, value: float, at: Level, n: int, clusters: int, method: str, null: float
+    reach: Reach,
+    value: float,
+    at: Level,
+    n: int,
+    clusters: int,
+    method: str,
+    null: float,
+    p: float | None = None,
 ) -> Interval:
-    """The interval that a reach gives at a Level, with its p-value."""
+    """The interval that a reach gives at a Level, with its p-value (or `p`, where it is known)."""
     low, high = reach.ends(at.alpha)
     effective = reach.effective(at.alpha) if isinstance(reach, Share) else None
+    p = p_value(reach, null) if p is None else p
     # The value of equal shares differs from its mean by rounding.
     low, high = min(low, value), max(high, value)
-    return Interval(
-        value, low, high, at.level, n, clusters, method, p_value(reach, null), effective
-    )
+    return Interval(value, low, high, at.level, n, clusters, method, p, effective)
 
 
 def hull_of(tops: Floats, bottoms: Floats, at: Level) -> Hull:
@@ -209,7 +215,8 @@ def hull_of(tops: Floats, bottoms: Floats, at: Level) -> Hull:
 def _t_of_sums(
     counts: Floats, tops: Floats, bottoms: Floats, value: float, error: float
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """t* of draws from sums over clusters, and the draws whose spread is lost in rounding.
+    """t* of draws from sums over clusters, and the draws that have to be looked at themselves:
+    their spread is lost in rounding, or their denominator is 0.
 
     With a = top − value · bottom: r* − value = Σa / Σb, and Σ(a − (r* − value) b)² is the spread.
     """
@@ -220,7 +227,7 @@ def _t_of_sums(
         apart = sums[:, 0] / sums[:, 1]
         spread = sums[:, 2] - 2 * apart * sums[:, 3] + apart**2 * sums[:, 4]
         t = np.sign(sums[:, 1]) * sums[:, 0] * np.sqrt((len(a) - 1) / len(a) / spread)
-    return t, ~(spread > _LOST * sums[:, 2])
+    return t, ~(spread > _LOST * sums[:, 2]) | ~np.isfinite(apart)
 
 
 def _t_of_draws(tops: Floats, bottoms: Floats, value: float, error: float) -> Floats:
@@ -252,7 +259,7 @@ def _errors(tops: Floats, bottoms: Floats) -> Floats:
     return np.where((np.abs(rest).max(-1) <= EQUAL) | (scale == 0), 0.0, error)
 
 
-def _decider(tops: Floats, bottoms: Floats, names: Sequence[Hashable]) -> tuple[str, float | None]:
+def decider(tops: Floats, bottoms: Floats, names: Sequence[Hashable]) -> tuple[str, float | None]:
     """The cluster that is farthest from the rest, and the value without it."""
     r = tops.sum() / bottoms.sum()
     i = int(np.abs(tops - r * bottoms).argmax())
