@@ -9,6 +9,8 @@ it.
 
 import argparse
 import json
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,8 +21,9 @@ import numpy as np
 from bench import calibration_intervals, calibration_page, calibration_tests
 from bench.calibration_cells import BLOCK, Cell
 
-Blocks = dict[str, dict[int, list[list[float | None]]]]
-PASSES = (250, 1000, 2000)
+CLUSTERS = Path(__file__).with_name("clusters.py")
+"""The bench of the test for the number of clusters, with options and results of its own."""
+PASSES = (250, 1000, 2000, 4000)
 """All cells reach these numbers first, so that an early look sees everything."""
 
 
@@ -83,9 +86,7 @@ def main() -> None:
     )
     asked = parser.parse_args()
     if asked.clusters:
-        from bench import clouds
-
-        clouds.main([])
+        subprocess.run([sys.executable, str(CLUSTERS)], check=True)
     if asked.statistics:
         cells = statistics_cells(asked.only)
         simulate(cells, asked.simulations, asked.results)

@@ -50,9 +50,9 @@ SECTIONS = {
     ),
     "3 ratio": (
         "`ratio` (top = 2 · bottom + noise), `signed_share` (gaps N(1, 1); effect = .6 gap + "
-        "noise, or a share that varies by .3) and `ratio_of_geometric_means`. *Refused*: share of data "
-        "sets whose denominator may be 0 (Student's interval of its mean holds 0); coverage is "
-        "that of the others."
+        "noise, or a share that varies by .3) and `ratio_of_geometric_means`. *Refused*: share of "
+        "data sets whose denominator may be 0 (Student's interval of its mean holds 0); coverage "
+        "is that of the others."
     ),
     "4 AUROC": (
         "`auroc`: DeLong's error on the logit scale with Student's t, of two independent groups of "
