@@ -66,6 +66,16 @@ def test_flips_of_many_clusters_are_drawn() -> None:
     assert found.p[1] > 0.05
 
 
+def test_more_flips_than_resamples_are_drawn() -> None:
+    at = Level(resamples=199)
+    assert smallest_flip_p(7, at) == 2 / 2**7
+    found = symmetric_about_0(10 + np.random.default_rng(0).normal(size=(9, 1)), at=at)
+    assert found.floor == smallest_flip_p(9, at) == pytest.approx(1 / 200)
+    # 512 flips are more than 199: listed, the two that reach would give .004.
+    assert found.p[0] >= found.floor
+    assert found.p[0] * 200 == pytest.approx(round(found.p[0] * 200))
+
+
 @pytest.mark.parametrize("spread", [1e-3, 1e-5, 1e-6, 1e-8])
 @pytest.mark.parametrize("test", [symmetric_about_0, mean_is_0])
 def test_no_p_lies_below_the_floor(test, spread: float) -> None:  # type: ignore[no-untyped-def]
@@ -103,6 +113,13 @@ def test_equal_columns_and_too_few_clusters() -> None:
     assert np.isnan(few.p[1])
     assert few.p[0] == few.floor == 1
     assert symmetric_about_0(x[:5]).floor > 0.05
+
+
+@pytest.mark.parametrize("unit", [0.1, 0.7, 1 / 3, 1.1e-5])
+def test_clusters_at_the_mean_are_at_distance_0(unit: float) -> None:
+    x = np.array([[1.0, 2, 2, 2, 2, 3], [4.0, 5, 6, 5, 5, 5]]).T
+    assert mean_is_0(unit * (x - 1.5)).p == pytest.approx(mean_is_0(x - 1.5).p, rel=1e-9)
+    assert mean_is_0(unit * x).p == pytest.approx(mean_is_0(x).p, rel=1e-9)
 
 
 def test_rows_of_a_cluster_are_averaged() -> None:

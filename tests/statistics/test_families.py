@@ -46,6 +46,10 @@ def test_a_family_enters_with_its_smallest_p_and_is_tested_at_its_share_of_the_l
     )
     # Two of four are chosen: inside them the level is .05 * 2 / 4 = .025.
     assert found.claimed == {"heads": (0, 1, 2), "tokens": (0,)}
+    families["heads"] = Family((0.001, 0.012, 0.022, 0.9))
+    # What cannot be decided does not count among the four.
+    listed = decide({**families, "few": Family((0.2,), floor=0.2)})
+    assert listed.claimed["heads"] == (0, 1, 2)
     strict = decide({**families, **{f"null {i}": Family((0.9,)) for i in range(4)}})
     # Two of eight: .0125.
     assert strict.claimed == {"heads": (0, 1), "tokens": (0,)}

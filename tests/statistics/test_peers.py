@@ -21,6 +21,11 @@ def test_ranks_against_counting() -> None:
             assert rank_among_peers(x.mean(0)).p == pytest.approx(wanted)
 
 
+def test_equal_peers_rank_nowhere() -> None:
+    assert rank_among_peers(np.zeros((3, 20))).p.tolist() == [1.0] * 20
+    assert rank_among_peers(np.full((3, 20), 0.1)).p.tolist() == [1.0] * 20
+
+
 def test_what_a_number_of_peers_can_reach() -> None:
     assert rank_among_peers(np.arange(20.0)).reaches()
     assert not rank_among_peers(np.arange(19.0)).reaches()
@@ -85,6 +90,9 @@ def test_the_largest_by_size_keeps_the_sign_that_the_choosing_half_saw() -> None
     assert by_size.chosen == (1, 1)
     assert by_size.interval.value == 5.0
     assert by_value.interval.value == 0
+    noisy = table + np.random.default_rng(0).normal(size=(8, 3))
+    assert held_out_maximum(noisy, by="abs").agreement == 1
+    assert held_out_maximum(noisy).agreement < 1
     cut = held_out_maximum(table / 10, by="abs", within=(-0.8, 0.2)).interval
     assert cut.ends is not None
     assert -0.8 <= cut.ends[0] < cut.ends[1] <= 0.8
