@@ -117,6 +117,7 @@ def test_rounding_at_the_bounds_is_no_error() -> None:
     found = share([1.0 + 1e-8, 1.0, 0.5])
     assert found.ends is not None
     assert found.ends[1] <= 1
+    assert found == share([1.0, 1.0, 0.5])
     top = mean([0.1, 0.1, 0.1], within=(0.0, 0.1))
     assert top.value <= 0.1
     assert top.ends is not None
