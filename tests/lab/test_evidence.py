@@ -100,6 +100,7 @@ def test_a_direction_needs_an_interval_that_leaves_0_out(
     assert evidence.direction(mirrored, "more", "less", "as much") == expected
     assert evidence.direction(Interval(0.6, 0.55, 0.7, 0.95, 8, 8), "+", "-", "=", null=0.5) == "+"
     assert evidence.direction(Interval(0.6, 0.45, 0.7, 0.95, 8, 8), "+", "-", "=", null=0.5) == "="
+    assert evidence.direction(Interval(0.4, 0.3, 0.45, 0.95, 8, 8), "+", "-", "=", null=0.5) == "-"
 
 
 def test_the_audit_of_intervals() -> None:
