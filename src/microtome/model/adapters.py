@@ -4,6 +4,7 @@ W = W_0 + s·B A. Unmerged, the base weights keep their bits and switching costs
 bf16 a fine-tune is off by 0.3 of 9 logits, so a merge is made in fp32 and only then cast.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from microtome.errors import AdapterError, SiteError, first_line
 from microtome.model.quiet import quietly
-from microtome.model.source import folder_digest
+from microtome.model.digest import folder_digest
 
 KEPT_WEIGHTS = 4
 
@@ -42,12 +43,12 @@ class AdapterBank:
         try:
             if self._peft is None:
                 self._peft = PeftModel(self.hf, config, adapter_name=key)
-            self._peft.load_adapter(str(folder), adapter_name=key)
-            self._demand_complete(folder, key)
+            found = self._peft.load_adapter(str(folder), adapter_name=key)
+            self._demand_complete(folder, key, found.missing_keys, found.unexpected_keys)
         except (ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
             self._detach(key, before)
             raise AdapterError(
-                f"The adapter in {folder} does not fit the base model: {first_line(error)} "
+                f"The adapter in {folder} does not fit the base model: {_reason(error)} "
                 f"Use an adapter trained on this architecture."
             ) from error
         except AdapterError:
@@ -104,11 +105,13 @@ class AdapterBank:
             weight = weight + module.get_delta_weight(key).detach().float()
         return weight
 
-    def _demand_complete(self, folder: Path, key: str) -> None:
-        """Every LoRA module got its weights from the file, and every weight its module."""
-        with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
-            stored = sum(".lora_A." in name for name in file.keys())  # noqa: SIM118
-        placed = sum(key in getattr(module, "lora_A", {}) for module in self.hf.modules())
+    def _demand_complete(
+        self, folder: Path, key: str, absent: Sequence[str], unplaced: Sequence[str]
+    ) -> None:
+        """Every LoRA module got its weights from the file by name, every weight its module.
+
+        PEFT itself refuses shapes that differ; what it could not place or find, it leaves out.
+        """
         ends = (self.hf.get_input_embeddings(), self.hf.get_output_embeddings())
         if any(
             key in {*getattr(m, "lora_A", {}), *getattr(m, "lora_embedding_A", {})} for m in ends
@@ -117,15 +120,23 @@ class AdapterBank:
                 f"The adapter in {folder} changes the embedding or the unembedding; directions "
                 f"would differ between models. Use one on attention and MLP projections."
             )
-        if stored != placed or stored == 0:
+        if wrong := [*unplaced, *absent]:
+            what = "has no place for" if unplaced else "needs, and the file lacks,"
             raise AdapterError(
-                f"The adapter in {folder} does not fit the base model: it holds {stored} LoRA "
-                f"modules and the model took {placed}. Use an adapter trained on this architecture."
+                f"The adapter in {folder} does not fit the base model, which {what} {wrong[0]} "
+                f"({len(unplaced)} of its weights have no module, {len(absent)} are missing). "
+                f"Use an adapter trained on this architecture."
             )
 
     def bias(self, module: nn.Module) -> Tensor | None:
         bias = getattr(getattr(module, "base_layer", module), "bias", None)
         return None if bias is None else bias.detach().float()
+
+
+def _reason(error: BaseException) -> str:
+    """The line of an error that says something: torch heads its list of mismatches with a title."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 and lines[0].endswith(":") else first_line(error)
 
 
 def is_float(module: Any) -> bool:
@@ -165,7 +176,22 @@ def _plain_lora(folder: Path) -> Any:
             f"No adapter_model.safetensors in {folder}; pickled weights are not read. "
             f"Save the adapter again with safe_serialization=True."
         )
+    _demand_deltas_only(folder)
     return config
+
+
+def _demand_deltas_only(folder: Path) -> None:
+    """Every tensor of the file is a LoRA's, so that loading it changes no weight of the base."""
+    with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
+        names = list(file.keys())
+    if other := [name for name in names if ".lora_" not in name]:
+        raise AdapterError(
+            f"The adapter in {folder} holds {other[0]}, a weight of the base itself (often an "
+            f"embedding or unembedding) and no LoRA delta; it would change the other adapters of "
+            f"this base too. Save the adapter without it."
+        )
+    if not names:
+        raise AdapterError(f"The adapter in {folder} holds no weights; save it again.")
 
 
 def _beyond_lora(config: Any) -> dict[str, bool]:
