@@ -4,8 +4,10 @@ W = W_0 + s·B A. Unmerged, the base weights keep their bits and switching costs
 bf16 a fine-tune is off by 0.3 of 9 logits, so a merge is made in fp32 and only then cast.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import torch
@@ -18,13 +20,19 @@ from microtome.model.quiet import quietly
 from microtome.model.digest import folder_digest
 
 KEPT_WEIGHTS = 4
+UNKNOWN = "unknown"
 
 
 class AdapterBank:
-    """The adapters attached to one Hugging Face model, and which of them is on."""
+    """The adapters attached to one Hugging Face model, and which of them is on.
+
+    Everything that computes with the model does so within `switched`: one lock per base, so that
+    views used by several threads neither switch each other's adapter nor meet each other's hooks.
+    """
 
     def __init__(self, hf: Any) -> None:
         self.hf = hf
+        self.lock = RLock()
         self._peft: Any = None
         self._active: str | None = None
         self._weights: dict[tuple[nn.Module, str | None, tuple[Any, ...]], Tensor] = {}
@@ -37,6 +45,10 @@ class AdapterBank:
         """
         config = _plain_lora(folder)
         key = f"a{folder_digest(folder)[:12]}"
+        with self.lock:
+            return self._attached(folder, config, key)
+
+    def _attached(self, folder: Path, config: Any, key: str) -> str:
         if self._peft is not None and key in self._peft.peft_config:
             return key
         before = self._active
@@ -64,19 +76,27 @@ class AdapterBank:
 
     def _force(self, key: str | None) -> None:
         """Switch to a key whatever is on now."""
-        self._active = "unknown"
+        self._active = UNKNOWN
         self.activate(key)
         self._peft.eval()
         self._peft.requires_grad_(False)
 
+    @contextmanager
+    def switched(self, key: str | None) -> Iterator[Any]:
+        """The Hugging Face model under an attached adapter (None: bare), for this thread alone."""
+        with self.lock:
+            self.activate(key)
+            yield self.hf
+
     def activate(self, key: str | None) -> None:
-        """Switch to an attached adapter, or to the bare base model (None)."""
+        """Switch to an attached adapter, or to the bare base model (None); hold the lock."""
         if self._peft is None or key == self._active:
             return
         if key is None:
             self._peft.base_model.disable_adapter_layers()
         else:
-            self._peft.base_model.enable_adapter_layers()
+            if self._active in (None, UNKNOWN):
+                self._peft.base_model.enable_adapter_layers()
             self._peft.set_adapter(key)
             self._peft.requires_grad_(False)
         self._active = key
@@ -88,11 +108,12 @@ class AdapterBank:
         """
         versions = tuple((p.data_ptr(), p._version) for p in module.parameters())
         known = (module, key, versions)
-        if known not in self._weights:
-            while len(self._weights) >= KEPT_WEIGHTS:
-                self._weights.pop(next(iter(self._weights)))
-            self._weights[known] = self._effective(module, key)
-        return self._weights[known]
+        with self.lock:
+            if known not in self._weights:
+                while len(self._weights) >= KEPT_WEIGHTS:
+                    self._weights.pop(next(iter(self._weights)))
+                self._weights[known] = self._effective(module, key)
+            return self._weights[known]
 
     def _effective(self, module: Any, key: str | None) -> Tensor:
         if not is_float(module):

@@ -20,6 +20,7 @@ from microtome.model.run import Run
 from microtome.model.site import Site, parse_site
 from microtome.model.source import Source, adapter_source
 from microtome.model.tokens import Tokens, encode, stack
+from microtome.model.view import View
 
 Text = str | Sequence[str] | Sequence[Sequence[int]] | Tokens
 Metric = Callable[[Run], Tensor]
@@ -41,10 +42,12 @@ class Model:
     padding: str = "right"
 
     @property
-    def hf(self) -> Any:
-        """The Hugging Face model underneath, this view's adapter switched on."""
-        self.parts.bank.activate(self.adapter)
-        return self.parts.hf
+    def hf(self) -> View:
+        """The Hugging Face model underneath, every call of it under this view's adapter.
+
+        `parts.hf` is the bare module, which all views share.
+        """
+        return View(self.name, self.parts.bank, self.adapter)
 
     @property
     def n_layers(self) -> int:
@@ -117,6 +120,18 @@ class Model:
         asked = [read] if isinstance(read, Site | str) else list(read)
         sites = [parse_site(site) if isinstance(site, str) else site for site in asked]
         edits = [write] if isinstance(write, Edit) else list(write)
+        with self.parts.bank.switched(self.adapter):
+            return self._pass(tokens, sites, edits, grad, logits)
+
+    def _pass(
+        self,
+        tokens: Tokens,
+        sites: Sequence[Site],
+        edits: Sequence[Edit],
+        grad: Metric | None,
+        logits: str,
+    ) -> Run:
+        """`run` of checked input, while this view has the base to itself."""
         ports = Ports(self.parts, tokens, self.adapter, keep_graph=grad is not None)
         ports.write(edits)
         ports.read(sites)
@@ -137,7 +152,7 @@ class Model:
 
     def unembed(self, resid: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch vocab"]:
         """Logits of a residual-stream state: final norm, unembedding, soft-cap (if any)."""
-        head = self.hf.get_output_embeddings()
+        head = self.parts.hf.get_output_embeddings()
         norm: Any = self.parts.module(self.parts.anatomy.final_norm)
         with torch.no_grad():
             return self.cap(head(norm(resid.to(norm.weight))))
@@ -165,7 +180,7 @@ class Model:
     def _forward(self, tokens: Tokens, keep: str) -> Tensor:
         last = tokens.last
         columns = torch.unique(last)
-        out = self.hf(
+        out = self.parts.hf(
             input_ids=tokens.ids,
             attention_mask=tokens.mask.long(),
             position_ids=tokens.position_ids,

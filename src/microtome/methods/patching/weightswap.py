@@ -89,7 +89,7 @@ def _swapped(
         taps = Taps()
         for block, change in changes:
             _tap(taps, block, change)
-        with taps.placed():
+        with model.parts.bank.switched(model.adapter), taps.placed():
             found.append(replay.run([[start]], whole=True)[0])
     return torch.stack(found)
 
