@@ -37,7 +37,8 @@ def test_a_thousand_runs_in_eight_threads_are_all_their_own_adapters(views):
         return torch.equal(views[view].run(TEXT, logits="last").logits, expected[view])
 
     found = in_threads(right, range(RUNS))
-    assert found.count(False) == 0 and len(found) == RUNS
+    assert found.count(False) == 0
+    assert len(found) == RUNS
 
 
 def reads(view):
@@ -110,8 +111,10 @@ def test_a_view_of_hugging_faces_model_stays_the_view_it_was(views):
 
 def test_the_view_says_what_it_is(views):
     base, one, _ = views
-    assert one.name in repr(one.hf) and "GPT2LMHeadModel" in repr(one.hf)
-    assert "no adapter" in repr(base.hf) and one.adapter in repr(one.hf)
+    assert one.name in repr(one.hf)
+    assert "GPT2LMHeadModel" in repr(one.hf)
+    assert "no adapter" in repr(base.hf)
+    assert one.adapter in repr(one.hf)
     assert base.hf.config is base.parts.hf.config
     assert one.hf.transformer is base.parts.hf.transformer
     with pytest.raises(AttributeError):
