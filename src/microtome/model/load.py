@@ -45,7 +45,7 @@ def load(
     """
     source = model_source(str(name))
     config = _config(source, trust_remote_code)
-    entry = anatomy or anatomy_of(config.model_type)
+    entry = (anatomy or anatomy_of(config.model_type)).of(config.get_text_config())
     chosen = choose_dtype(dtype, config)
     first = torch.float32 if merge and adapter else chosen
     hf = _weights(source, first, trust_remote_code, _placement(device_map, quantization))

@@ -1,13 +1,14 @@
 """Where a site meets the model: which module's input or output carries it, and how to edit it.
 
 Compiles reads and edits into taps. Edits are placed before reads, so a read sees what the model
-used. Three sites need more than their own module: `resid_mid` is edited through the attention's
-contribution (the skip connection does not pass the module that receives it), `head_out` through
-the output projection, and `attn_pattern` comes from the attention module's second output.
+used. Three sites need more than their own module: `resid_mid` is edited where the MLP receives it
+and again in the block's output (the skip connection passes no module), `head_out` through the
+output projection, and `attn_pattern` comes from the attention module's second output.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -63,7 +64,9 @@ class Ports:
             found += [(edit.at(single, place), single) for single, place in places]
         for edit, single in sorted(found, key=lambda item: _rank(item[0])):
             self._place(edit, single)
-        # Sources are read after every edit is placed, so that they are seen as edited.
+        # Noted after every edit is placed, so that they are seen as edited.
+        for layer in dict.fromkeys(s.layer for _, s in found if s.kind == "resid_mid"):
+            self._tap("mlp_out", layer, partial(self.scratch.__setitem__, ("mlp_out", layer)))
         for source in dict.fromkeys(self._source(edit, single) for edit, single in found):
             if source is not None:
                 self._demand(source)
@@ -86,6 +89,10 @@ class Ports:
     def carrier(self, kind: str, layer: int) -> tuple[nn.Module, str]:
         """The module and the side of it ("in" or "out") that carries a capture."""
         a, block = self.parts.anatomy, self.parts.block
+        if kind == "head_out":
+            raise SiteError(
+                "A head's write is edited by a value, not from another site; edit attn_out or head_z."
+            )
         paths: dict[str, tuple[str | None, str]] = {
             "resid_pre": ("", "in"),
             "resid_mid": (a.mid, "in"),
@@ -157,16 +164,24 @@ class Ports:
         extent, edit = extent_of(
             edit, self.tokens, getattr(self.parts.config, "bos_token_id", None)
         )
-        if (source := self._source(edit, site)) is not None:
-            self._edit_from(edit, source, site, extent)
-        elif site.kind == "head_out":
+        source = self._source(edit, site)
+        if site.kind == "head_out" and source is None:
             self._edit_head(edit, site, extent)
-        elif site.kind == "resid_mid":
-            self._edit_mid(edit, site.layer, extent)
+            return
+        new = self._new(edit, source, extent)
+        if site.kind == "resid_mid":
+            self._edit_mid(new, site.layer, extent)
         elif site.kind in ("head_z", "q", "k", "v"):
-            self._edit_slice(edit, site, extent)
+            self._edit_slice(new, site, extent)
         else:
-            self._tap(site.kind, site.layer, lambda x: extent.change(x, edit.apply))
+            self._tap(site.kind, site.layer, lambda x: extent.change(x, new))
+
+    def _new(self, edit: Edit, source: Site | None, extent: Extent) -> Callable[[Tensor], Tensor]:
+        """What an edit makes of the touched rows, from what its source carries if it has one."""
+        if source is None:
+            return edit.apply
+        key = (f"source {source.kind}", source.layer)
+        return lambda part: edit.apply_from(part, extent.part(self.scratch[key]))
 
     def _donated(self, edit: Replace, site: Site) -> Replace:
         donor: Any = edit.value
@@ -183,15 +198,6 @@ class Ports:
         kind = RawReplace if raw else Replace
         return kind(site, value, positions=edit.positions, rows=edit.rows, frozen=edit.frozen)
 
-    def _edit_from(self, edit: Edit, source: Site, site: Site, extent: Extent) -> None:
-        key = (f"source {source.kind}", source.layer)
-
-        def tap(x: Tensor) -> Tensor:
-            seen = extent.part(self.scratch[key])
-            return extent.change(x, lambda part: edit.apply_from(part, seen))
-
-        self._tap(site.kind, site.layer, tap)
-
     def _note(self, source: Site) -> None:
         """Keep what a source site carries for the edits that read it."""
         key = (f"source {source.kind}", source.layer)
@@ -202,7 +208,7 @@ class Ports:
 
         self._tap("mlp_norm_in" if normed else source.kind, source.layer, tap)
 
-    def _edit_slice(self, edit: Edit, site: Site, extent: Extent) -> None:
+    def _edit_slice(self, new: Callable[[Tensor], Tensor], site: Site, extent: Extent) -> None:
         layer, head, width = site.layer, site.head, self.parts.d_head
         if site.kind == "head_z":
             taps = self.taps.into[self.parts.block(layer, self.parts.anatomy.o_proj)]
@@ -213,28 +219,29 @@ class Ports:
 
         def tap(x: Tensor) -> Tensor:
             changed = x.clone()
-            changed[..., columns] = extent.change(x[..., columns], edit.apply)
+            changed[..., columns] = extent.change(x[..., columns], new)
             return changed
 
         taps.append(tap)
 
-    def _edit_mid(self, edit: Edit, layer: int, extent: Extent) -> None:
-        key = ("resid_pre", layer)
-        self._tap("resid_pre", layer, lambda x: self.scratch.__setitem__(key, x))
+    def _edit_mid(self, new: Callable[[Tensor], Tensor], layer: int, extent: Extent) -> None:
+        """Write the state that the MLP receives, and the sum of it and the MLP's contribution.
 
-        def tap(attn_out: Tensor) -> Tensor:
-            pre = extent.part(self.scratch[key])
+        The sum is the one that the model makes, in its own number format, so that what is written
+        is what goes on, and an edit that changes nothing keeps the bits.
+        """
+        key = ("resid_mid", layer)
 
-            def new(part: Tensor) -> Tensor:
-                # Added as the model adds it, so that an edit that changes nothing keeps the bits.
-                mid = pre.to(part.dtype) + part
-                edited = edit.apply(mid)
-                same = (edited == mid).all(-1, keepdim=True)
-                return torch.where(same, part, edited - pre.float())
+        def receive(mid: Tensor) -> Tensor:
+            self.scratch[key] = extent.change(mid, new)
+            return self.scratch[key]
 
-            return extent.change(attn_out, new)
+        def skip(post: Tensor) -> Tensor:
+            total = self.scratch[key] + self.scratch["mlp_out", layer]
+            return extent.put(post, torch.where(extent.where, *map(extent.part, (total, post))))
 
-        self._tap("attn_out", layer, tap)
+        self._tap("resid_mid", layer, receive)
+        self._tap("resid_post", layer, skip)
 
     def _edit_head(self, edit: Edit, site: Site, extent: Extent) -> None:
         """Change a head's write in the projection's sum, or (frozen) its contribution after it."""
