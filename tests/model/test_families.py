@@ -191,7 +191,7 @@ def test_a_state_written_before_the_mlp_is_what_goes_on(family_folder, dtype):
 
 
 def test_edits_around_a_written_state_all_count(model):
-    """Attention before it is overwritten, the MLP's contribution and the output after it are not."""
+    """Attention before it is overwritten; the MLP's contribution and the output after are not."""
     if model.parts.anatomy.mid is None:
         pytest.skip("a parallel block has no state before its MLP")
     value = torch.randn(model.parts.d_model, generator=torch.Generator().manual_seed(0))

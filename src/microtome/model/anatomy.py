@@ -5,7 +5,8 @@ Paths are attribute paths; those of a block are relative to the block. `attn_add
 there is one), `mid` the module whose *input* is `resid_mid` (None in parallel blocks; `parallel`
 is the switch of a configuration that has both), `mlp_norm` the norm that feeds the MLP (None where
 there is none). A fused projection holds q, k, v one
-after the other, or `interleaved` per head. A norm is
+after the other, or `interleaved` per head; `shared_qk_norm` says that q and k are then normalised
+over all heads of a layer. A norm is
 y = s·gain ⊙ (x − mean·centred) + bias with gain = weight + `norm_offset` and
 s = rsqrt(mean((x − mean·centred)²) + eps). An entry is believed only after `check.py` has
 verified its identities on the loaded weights.
@@ -46,6 +47,7 @@ class Anatomy:
         )
     )
     interleaved: bool = False
+    shared_qk_norm: bool = False
     norm_offset: float = 0.0
     norm_eps: str = "variance_epsilon"
     centred: bool = False
@@ -86,6 +88,7 @@ _OLMO2 = replace(
     mlp_post_norm="post_feedforward_layernorm",
     mid="mlp",
     mlp_norm=None,
+    shared_qk_norm=True,
 )
 _GPT2 = Anatomy(
     "gpt2",

@@ -5,11 +5,13 @@ equals what a whole pass reads, bit for bit.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor
 
 from microtome.errors import SiteError
+from microtome.model.hooks import Taps
 from microtome.model.model import Model, Text
 from microtome.model.ports import Key, Ports
 from microtome.model.run import Run
@@ -42,18 +44,21 @@ def _caught(model: Model, tokens: Tokens, sites: Sequence[Site]) -> Mapping[Key,
     last = max(s.layer for site in sites for s in site.expand(model.parts.sizes))
     block, _ = ports.carrier("resid_post", last)
     ports.taps.out_of[block].append(_stop)
-    try:
-        with torch.no_grad(), ports.taps.placed():
-            model.parts.hf(
-                input_ids=tokens.ids,
-                attention_mask=tokens.mask.long(),
-                position_ids=tokens.position_ids,
-                use_cache=False,
-                logits_to_keep=1,
-            )
-    except _Enough:
-        pass
+    with suppress(_Enough):
+        through(model, tokens, ports.taps)
     return ports.caught
+
+
+def through(model: Model, tokens: Tokens, taps: Taps) -> None:
+    """One plain pass under these taps, whose only result is what they saw."""
+    with model.parts.bank.switched(model.adapter) as hf, torch.no_grad(), taps.placed():
+        hf(
+            input_ids=tokens.ids,
+            attention_mask=tokens.mask.long(),
+            position_ids=tokens.position_ids,
+            use_cache=False,
+            logits_to_keep=1,
+        )
 
 
 def _stop(_: Tensor) -> None:

@@ -6,7 +6,8 @@ and again in the block's output (the skip connection passes no module), `head_ou
 output projection, and `attn_pattern` comes from the attention module's second output.
 """
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,7 +20,7 @@ from microtome.model.edit import Edit, RawReplace, Replace
 from microtome.model.extent import Extent, extent_of
 from microtome.model.hooks import Taps
 from microtome.model.parts import Parts
-from microtome.model.site import Site
+from microtome.model.site import AXES, Site, positions_of
 from microtome.model.tokens import Tokens
 
 Key = tuple[str, int]
@@ -60,6 +61,7 @@ class Ports:
         found: list[tuple[Edit, Site]] = []
         for edit in edits:
             self._demand(edit.site)
+            self._warn_of_shared_norm(edit.site)
             places = edit.site.places(self.parts.sizes)
             found += [(edit.at(single, place), single) for single, place in places]
         for edit, single in sorted(found, key=lambda item: _rank(item[0])):
@@ -84,6 +86,20 @@ class Ports:
                 f"{site} does not exist in {anatomy.family}: no norm feeds its MLP. Use mlp_in."
             )
 
+    def _warn_of_shared_norm(self, site: Site) -> None:
+        """Say that the edit of some heads of q or k rescales the others, where it does."""
+        anatomy, sizes = self.parts.anatomy, self.parts.sizes
+        if site.kind not in ("q", "k") or not anatomy.shared_qk_norm:
+            return
+        axis = AXES[site.kind][1]
+        if len(positions_of(site.index[1], sizes[axis], axis, site)) < sizes[axis]:
+            warnings.warn(
+                f"{anatomy.family} normalises {site.kind} over all heads of a layer, after the "
+                f"place where it is edited: an edit of one head's {site.kind} also rescales the "
+                f"other heads. Edit head_z for one head alone.",
+                stacklevel=2,
+            )
+
     # --- carriers -----------------------------------------------------------------------------
 
     def carrier(self, kind: str, layer: int) -> tuple[nn.Module, str]:
@@ -91,7 +107,7 @@ class Ports:
         a, block = self.parts.anatomy, self.parts.block
         if kind == "head_out":
             raise SiteError(
-                "A head's write is edited by a value, not from another site; edit attn_out or head_z."
+                "A head's write is edited by a value, not from another site; use attn_out or head_z."
             )
         paths: dict[str, tuple[str | None, str]] = {
             "resid_pre": ("", "in"),
@@ -135,12 +151,22 @@ class Ports:
 
     def _keep_heads(self, key: Key, x: Tensor, heads: list[slice]) -> Tensor | None:
         """Keep the heads' columns; with a graph, on the path that the model goes on with."""
+        self._demand_width(*key, x, heads)
         parts = torch.cat([x[..., columns] for columns in heads], -1)
         self._keep(key, parts)
         if not self.keep_graph:
             return None
         at = torch.cat([torch.arange(c.start, c.stop, device=x.device) for c in heads])
         return x.index_copy(-1, at, parts)
+
+    def _demand_width(self, kind: str, layer: int, x: Tensor, heads: Sequence[slice]) -> None:
+        """SiteError where the heads' columns lie outside what the projection puts out."""
+        if (end := max(columns.stop for columns in heads)) > x.shape[-1]:
+            raise SiteError(
+                f"{kind}[{layer}] of {len(heads)} heads ends at column {end} and the projection "
+                f"puts out {x.shape[-1]}: the anatomy {self.parts.anatomy.family!r} does not say "
+                f"where this model keeps {kind}. Correct its projections or the number of heads."
+            )
 
     # --- edits --------------------------------------------------------------------------------
 
@@ -218,6 +244,7 @@ class Ports:
             taps, columns = self.taps.out_of[module], heads[head]
 
         def tap(x: Tensor) -> Tensor:
+            self._demand_width(site.kind, layer, x, [columns])
             changed = x.clone()
             changed[..., columns] = extent.change(x[..., columns], new)
             return changed
