@@ -25,6 +25,7 @@ from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
 from microtome.model.run import Run
 from microtome.model.site import attn_out, head_out, mlp_out, resid_post, resid_pre
+from microtome.model.tolerance import tolerance
 
 if TYPE_CHECKING:
     import pandas
@@ -142,7 +143,7 @@ def attribute(
     per_layer = ((heads.sum(1) + biases - attn).abs() / mass).max()
     capped = units == "logits"
     kappa = secant(model, final, direction) if capped else torch.ones_like(delta)
-    bound = 1e-5 if final.dtype == torch.float32 else 3e-2
+    bound = tolerance(final.dtype)
     audits = [
         Audit("completeness: Σ parts = Δ", float(((total - delta).abs() / mass).max()), bound),
         Audit("completeness per layer: heads + bias = attention", float(per_layer), bound),

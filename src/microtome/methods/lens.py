@@ -19,6 +19,7 @@ from microtome.methods.result import Result
 from microtome.model.direction import Direction
 from microtome.model.run import Run
 from microtome.model.site import resid_post
+from microtome.model.tolerance import tolerance
 
 if TYPE_CHECKING:
     import pandas
@@ -84,6 +85,6 @@ def logit_lens(
         own = delta_of_logits(run.final_logits, direction)
         # A rounded logit is off by a share of the logit, however small a difference of two is.
         gap = float((trajectory[-1] - own).abs().max() / run.final_logits.abs().max())
-        bound = 1e-5 if states.dtype == torch.float32 else 3e-2
+        bound = tolerance(states.dtype)
         audits.append(Audit("last layer's lens = the model's Δ", gap, bound))
     return Lens(trajectory, direction, names, tuple(audits))

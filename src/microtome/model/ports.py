@@ -107,7 +107,8 @@ class Ports:
         a, block = self.parts.anatomy, self.parts.block
         if kind == "head_out":
             raise SiteError(
-                "A head's write is edited by a value, not from another site; use attn_out or head_z."
+                "A head's write is edited by a value, not from another site; "
+                "use attn_out or head_z."
             )
         paths: dict[str, tuple[str | None, str]] = {
             "resid_pre": ("", "in"),

@@ -26,6 +26,7 @@ from microtome.model.model import Model, Text
 from microtome.model.run import Run
 from microtome.model.site import Site, attn_pattern, head_out, resid_post, v
 from microtome.model.tokens import Tokens
+from microtome.model.tolerance import tolerance
 
 if TYPE_CHECKING:
     import pandas
@@ -86,7 +87,7 @@ def source_tokens(
     run = model.run(text, read=[*needed, resid_post[-1]], logits="last")
     values = torch.stack([_split(run, site, direction) for site in singles], 1)
     whole = torch.stack([_whole(run, site, direction) for site in singles], 1)
-    bound = 1e-4 if run.logits.dtype == torch.float32 else 3e-2
+    bound = tolerance(run.logits.dtype, least=1e-4)
     gap = (values.sum(-1) - whole).abs().max() / values.abs().sum(-1).max()
     ids = run.tokens.ids
     return Sources(
