@@ -2,8 +2,8 @@
 
 120 nodes (12 layers x (8 heads + attention + MLP)) at all positions, prompts of 64 tokens that
 differ in the last third (and, as the hard case, everywhere). TransformerLens and nnsight each in
-its idiomatic way, the same numbers, interleaved, one thread, CPU seconds. "microtome" is the default,
-audits included; "without audits" is `audited=False`. FLOPs are counted by torch.
+its idiomatic way, the same numbers, interleaved, one thread, CPU seconds. "microtome" is the
+default, audits included; "without audits" is `audited=False`. FLOPs are counted by torch.
 
     python bench/patching.py [--rounds 5]      in an environment with bench/requirements.txt
     python bench/patching.py --alone           microtome and its FLOPs, without the peers

@@ -1,4 +1,4 @@
-"""`check` proves what an entry says of q, k, v, the MLP and the embedding; wrong ones are refused."""
+"""`check` proves what an entry says of q, k, v, the MLP and the embedding, or refuses it."""
 
 import warnings
 from dataclasses import replace
@@ -62,7 +62,7 @@ def test_a_wrong_entry_is_caught_by_its_identity(family, changes, identity, chec
 
 
 def test_an_embedding_that_is_none_is_refused(checkpoint):
-    with pytest.raises(AnatomyError, match="'model.layers.0.mlp' as embedding"):
+    with pytest.raises(AnatomyError, match=r"'model\.layers\.0\.mlp' as embedding"):
         broken(checkpoint("llama"), "llama", embed="model.layers.0.mlp")
 
 

@@ -111,7 +111,7 @@ def attribute(
     `text` is anything `model.run` takes, or a Run that read `SITES`. `units="uncapped"` leaves the
     parts before the soft-cap.
     """
-    direction.require("unembedding", "attribute")
+    Direction.demand(direction, "unembedding", "attribute")
     run = text if isinstance(text, Run) else model.run(text, read=SITES, logits="last")
     model = run.model
     final = run.last(resid_post[-1])

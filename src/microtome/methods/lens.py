@@ -14,9 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from microtome.audit import Audit
+from microtome.errors import InputError
 from microtome.methods.readout import delta_of_logits, delta_of_resid
 from microtome.methods.result import Result
-from microtome.model.direction import Direction
+from microtome.model.direction import Direction, shown
 from microtome.model.run import Run
 from microtome.model.site import resid_post
 from microtome.model.tolerance import tolerance
@@ -77,7 +78,12 @@ def logit_lens(
 
     `direction` is in unembedding space (`model.direction("2", minus="1")`).
     """
-    direction.require("unembedding", "logit_lens")
+    Direction.demand(direction, "unembedding", "logit_lens")
+    if not isinstance(run, Run):
+        raise InputError(
+            f"logit_lens reads a run, and got {shown(run)}; make one: "
+            f"model.run(text, read=resid_post[:])."
+        )
     states = run.last(resid_post[:])
     trajectory = delta_of_resid(run.model, states, direction, capped=True)
     audits = []

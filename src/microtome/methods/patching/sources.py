@@ -78,7 +78,7 @@ def source_tokens(
 
     Reading patterns runs the model with eager attention.
     """
-    direction.require("unembedding", "source_tokens")
+    Direction.demand(direction, "unembedding", "source_tokens")
     singles = expanded(model, head_out[:, :] if heads is None else heads)
     if wrong := [site for site in singles if site.kind != "head_out"]:
         raise SiteError(f"{wrong[0]} reads no tokens; give heads, for example head_out[5, 3].")
