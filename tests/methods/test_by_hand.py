@@ -57,7 +57,11 @@ def test_attribution_is_the_split_made_by_hand(biased):
     hf = biased.parts.hf
     norm, x = hf.transformer.ln_f, seen["final"]
     rows = hf.lm_head.weight.double()
-    g = norm.weight.double() * (rows[PLUS] - rows[MINUS]) / (x.var(unbiased=False) + norm.eps).sqrt()
+    g = (
+        norm.weight.double()
+        * (rows[PLUS] - rows[MINUS])
+        / (x.var(unbiased=False) + norm.eps).sqrt()
+    )
     g = g - g.mean()
     expected = {"embedding": g @ seen["pre0"], "rounding": torch.tensor(0.0)}
     expected["final_bias"] = norm.bias.double() @ (rows[PLUS] - rows[MINUS])

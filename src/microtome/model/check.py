@@ -10,6 +10,7 @@
 Each gap is relative to the largest magnitude of what it compares, over a short random prompt.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -167,13 +168,17 @@ def _down_gap(model: "Model", tokens: Tokens) -> float:
     own: dict[nn.Module, Tensor] = {}
     taps = Taps()
     for block in blocks:
-        taps.out_of[block].append(lambda x, of=block: own.__setitem__(of, x.detach().clone()))
+        taps.out_of[block].append(partial(_keep, own, block))
     through(model, tokens, taps)
     act = model.run(tokens, read=mlp_act[:])[mlp_act[:]]
     return max(
         gap(model.parts.down(layer, act[layer], model.adapter), own[block])
         for layer, block in enumerate(blocks)
     )
+
+
+def _keep(own: dict[nn.Module, Tensor], module: nn.Module, x: Tensor) -> None:
+    own[module] = x.detach().clone()
 
 
 def _heads_gap(model: "Model", tokens: Tokens) -> float:

@@ -11,6 +11,7 @@ Every layer is edited in a row of its own, so that one layer's edit is not seen 
 
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -71,10 +72,14 @@ def _width_gap(model: "Model", tokens: Tokens) -> float:
     widths: dict[nn.Module, int] = {}
     taps = Taps()
     for module in heads:
-        taps.out_of[module].append(lambda x, of=module: widths.__setitem__(of, x.shape[-1]))
+        taps.out_of[module].append(partial(_note, widths, module))
     through(model, tokens, taps)
     covered = {m: {c for s in cut for c in range(s.start, s.stop)} for m, cut in heads.items()}
     return float(max(len(covered[m] ^ set(range(width))) for m, width in widths.items()))
+
+
+def _note(widths: dict[nn.Module, int], module: nn.Module, x: Tensor) -> None:
+    widths[module] = x.shape[-1]
 
 
 def _values_gap(model: "Model", tokens: Tokens) -> float:

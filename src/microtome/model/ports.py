@@ -265,8 +265,8 @@ class Ports:
             return self.scratch[key]
 
         def skip(post: Tensor) -> Tensor:
-            total = self.scratch[key] + self.scratch["mlp_out", layer]
-            return extent.put(post, torch.where(extent.where, *map(extent.part, (total, post))))
+            total = extent.part(self.scratch[key] + self.scratch["mlp_out", layer])
+            return extent.put(post, torch.where(extent.where, total, extent.part(post)))
 
         self._tap("resid_mid", layer, receive)
         self._tap("resid_post", layer, skip)
