@@ -2,16 +2,17 @@
 
 120 nodes (12 layers x (8 heads + attention + MLP)) at all positions, prompts of 64 tokens that
 differ in the last third (and, as the hard case, everywhere). TransformerLens and nnsight each in
-its idiomatic way, the same numbers, interleaved, one thread, CPU seconds.
+its idiomatic way, the same numbers, interleaved, one thread, CPU seconds. "microtome" is the
+default, audits included; "without audits" is `audited=False`. FLOPs are counted by torch.
 
     python bench/patching.py [--rounds 5]      in an environment with bench/requirements.txt
+    python bench/patching.py --alone           microtome and its FLOPs, without the peers
 """
 
 import argparse
 
 import torch
-from nnsight import LanguageModel
-from transformer_lens.model_bridge import TransformerBridge
+from torch.utils.flop_counter import FlopCounterMode
 
 import microtome as mt
 import subject
@@ -21,11 +22,11 @@ from subject import HEADS, LAYERS, LENGTH, MINUS, PLUS
 D_HEAD = 64
 
 
-def ours(model, clean, corrupt):
+def ours(model, clean, corrupt, audited=True):
     sites = [head_out[:, :], attn_out[:], mlp_out[:]]
     donor = model.run([clean], read=sites, logits="last")
     direction = model.direction(PLUS, MINUS)
-    result = mt.patch(model, [corrupt], donor, sites, direction, audited=False)
+    result = mt.patch(model, [corrupt], donor, sites, direction, audited=audited)
     return result.patched[0]
 
 
@@ -84,35 +85,60 @@ def nnsight(model, clean, corrupt):
     return torch.stack([row[PLUS] - row[MINUS] for row in capped])
 
 
-def flop_limit(shared: int) -> float:
-    """Token-layers of the loop over those a replay needs (attention's own small part left out)."""
-    loop = (LAYERS * (HEADS + 2)) * LAYERS * LENGTH
-    needed = sum((HEADS + 2) * (LAYERS - layer) * (LENGTH - shared) for layer in range(LAYERS))
-    return loop / (needed + 2 * LAYERS * LENGTH)
+def flops(work) -> int:
+    """Floating-point operations of one call, as torch counts them."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def counted(model, clean, corrupt) -> str:
+    """The FLOPs of a loop of whole passes (the donor's too), in multiples of ours."""
+    plain = flops(lambda: model.run([corrupt]))
+    loop = plain * (1 + LAYERS * (HEADS + 2))
+    with_audits, without = (
+        loop / flops(lambda a=audited: ours(model, clean, corrupt, a)) for audited in (True, False)
+    )
+    return f"{with_audits:.2f}x with audits, {without:.2f}x without"
+
+
+def peers(folder: str) -> dict:
+    """The other tools' way to the same numbers, by name."""
+    from nnsight import LanguageModel
+    from transformer_lens.model_bridge import TransformerBridge
+
+    bridge = TransformerBridge.boot_transformers(folder, device="cpu")
+    sight = LanguageModel(folder, device_map="cpu", dispatch=True)
+    return {
+        "TransformerLens": lambda clean, corrupt: transformer_lens(bridge, clean, corrupt),
+        "nnsight": lambda clean, corrupt: nnsight(sight, clean, corrupt),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--alone", action="store_true")
+    asked = parser.parse_args()
     torch.set_num_threads(1)
     folder = str(subject.checkpoint())
     model = mt.load(folder)
-    bridge = TransformerBridge.boot_transformers(folder, device="cpu")
-    sight = LanguageModel(folder, device_map="cpu", dispatch=True)
+    tools = {
+        "microtome": lambda clean, corrupt: ours(model, clean, corrupt),
+        "microtome, without audits": lambda clean, corrupt: ours(model, clean, corrupt, False),
+    }
+    tools |= {} if asked.alone else peers(folder)
     for shared in (44, 0):
         clean, corrupt = subject.prompts(shared)
         contenders = {
-            "microtome": lambda c=clean, d=corrupt: ours(model, c, d),
-            "TransformerLens": lambda c=clean, d=corrupt: transformer_lens(bridge, c, d),
-            "nnsight": lambda c=clean, d=corrupt: nnsight(sight, c, d),
+            name: lambda tool=tool, c=clean, d=corrupt: tool(c, d) for name, tool in tools.items()
         }
         values = {name: work() for name, work in contenders.items()}
         gaps = [float((v - values["microtome"]).abs().max()) for v in values.values()]
         print(f"\nshared prefix {shared} of {LENGTH}; largest gap between tools {max(gaps):.1e}; ")
-        print(f"limit by counted token-layers {flop_limit(shared):.1f}x")
+        print(f"FLOPs of a loop over microtome's: {counted(model, clean, corrupt)}")
         print("| tool | CPU s, median | range | ratio to microtome |\n|---|---|---|---|")
-        subject.report(subject.interleaved(contenders, rounds), "microtome")
+        subject.report(subject.interleaved(contenders, asked.rounds), "microtome")
 
 
 if __name__ == "__main__":

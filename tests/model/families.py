@@ -40,6 +40,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "num_attention_heads": 4, "max_position_embeddings": 64, "rotary_pct": 0.5,
         "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
     },
+    "gpt_neox-sequential": {
+        "vocab_size": VOCAB, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "max_position_embeddings": 64, "rotary_pct": 0.5,
+        "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "use_parallel_residual": False,
+    },
     "mistral": {**COMMON, "sliding_window": 5},
     "qwen2": {k: v for k, v in COMMON.items() if k != "head_dim"},
     "phi3": {k: v for k, v in COMMON.items() if k != "head_dim"},
@@ -58,9 +63,12 @@ def params() -> list[Any]:
 
 
 def random_model(family: str, seed: int = 0, **changes: Any) -> Any:
-    """A random model whose every parameter (norms and biases too) is away from its default."""
+    """A random model whose every parameter (norms and biases too) is away from its default.
+
+    What follows a dash names a variant of the same architecture.
+    """
     torch.manual_seed(seed)
-    config = CONFIG_MAPPING[family](**{**CONFIGS[family], **changes})
+    config = CONFIG_MAPPING[family.partition("-")[0]](**{**CONFIGS[family], **changes})
     model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for name, value in model.named_parameters():

@@ -39,8 +39,13 @@ def everything(model):
 
 
 @pytest.fixture(params=params())
-def model(request, checkpoint):
-    return mt.load(str(checkpoint(request.param)))
+def family_folder(request, checkpoint):
+    return str(checkpoint(request.param))
+
+
+@pytest.fixture
+def model(family_folder):
+    return mt.load(family_folder)
 
 
 def test_every_identity_holds(model):
@@ -153,6 +158,53 @@ def test_what_is_written_is_read_back(model, site):
     run = model.run(TEXT, write=Replace(site, value), read=site)
     torch.testing.assert_close(run[site], value, atol=2e-5, rtol=1e-4)
     assert not torch.allclose(run.logits, model.run(TEXT).logits)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_a_state_written_before_the_mlp_is_what_goes_on(family_folder, dtype):
+    """The block's own modules, called by hand on the written state, give the same bits."""
+    model = mt.load(family_folder, dtype=dtype, device="cpu")
+    anatomy, site = model.parts.anatomy, resid_mid[1]
+    if anatomy.mid is None:
+        with pytest.raises(mt.MicrotomeError, match="parallel"):
+            model.run(TEXT, write=mt.Ablate(site))
+        return
+    clean = model.run(TEXT, read=site)
+    noise = torch.randn(clean[site].shape, generator=torch.Generator().manual_seed(0))
+    value = (3 * noise).to(clean[site].dtype)
+    names = [anatomy.mlp_norm, anatomy.mlp, anatomy.mlp_post_norm]
+    out = value
+    for name in (name for name in names if name is not None):
+        out = model.parts.block(1, name)(out)
+    by_hand = model.run(TEXT, write=Replace(resid_post[1], value + out))
+    written = model.run(TEXT, write=Replace(site, value), read=[site, resid_post[1]])
+    assert torch.equal(written[site], value)
+    assert torch.equal(written[resid_post[1]], value + out)
+    assert torch.equal(written.logits, by_hand.logits)
+    same = model.run(TEXT, write=Replace(site, clean))
+    assert torch.equal(same.logits, clean.logits)
+    there = model.run(TEXT, write=Replace(site, value, positions=(2,)), read=resid_post[1])
+    before = model.run(TEXT, read=resid_post[1])[resid_post[1]]
+    kept = [p for p in range(value.shape[1]) if p != 2]
+    assert torch.equal(there[resid_post[1]][:, kept], before[:, kept])
+    assert torch.equal(there[resid_post[1]][:, 2], (value + out)[:, 2])
+
+
+def test_edits_around_a_written_state_all_count(model):
+    """Attention before it is overwritten; the MLP's contribution and the output after are not."""
+    if model.parts.anatomy.mid is None:
+        pytest.skip("a parallel block has no state before its MLP")
+    value = torch.randn(model.parts.d_model, generator=torch.Generator().manual_seed(0))
+    mid = Replace(resid_mid[1], value)
+    alone = model.run(TEXT, write=mid, read=resid_post[1])
+    over = model.run(TEXT, write=[mid, mt.Ablate(attn_out[1])])
+    assert torch.equal(over.logits, alone.logits)
+    silent = model.run(TEXT, write=[mt.Ablate(mlp_out[1]), mid], read=resid_post[1])
+    torch.testing.assert_close(
+        silent[resid_post[1]][0], value.expand_as(silent[resid_post[1]][0]), atol=0, rtol=0
+    )
+    added = model.run(TEXT, write=[mt.Add(resid_post[1], value), mid], read=resid_post[1])
+    torch.testing.assert_close(added[resid_post[1]], alone[resid_post[1]] + value)
 
 
 def test_a_frozen_head_edit_is_read_back_and_an_unfrozen_one_is_rescaled(model):

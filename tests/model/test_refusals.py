@@ -175,3 +175,84 @@ def test_missing_weights_are_refused_not_invented(tmp_path):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"lacks 1 weights \(model\.layers\.1\.mlp\.up_proj"):
         mt.load(str(folder))
+
+
+def test_token_ids_are_whole_numbers(model):
+    """A float would be truncated to another token, True be token 1."""
+    for wrong in (1.5, 2.0, True, "3", None, torch.tensor(1.7), torch.tensor(True)):
+        with pytest.raises(PromptError, match=r"Prompt 2 holds .* whole numbers"):
+            model.run([[1, 2], [1, wrong]])
+        with pytest.raises(PromptError, match="whole numbers"):
+            mt.sample(model, [1, wrong], n=1, temperature=0.0, max_new_tokens=2)
+        with pytest.raises(PromptError, match="whole numbers"):
+            mt.sample(model, [1, 2], forced=[wrong], n=1, temperature=0.0, max_new_tokens=2)
+    import numpy as np
+
+    plain = model.run([[1, 2]]).logits
+    assert torch.equal(model.run([np.array([1, 2])]).logits, plain)
+    assert torch.equal(model.run([torch.tensor([1, 2])]).logits, plain)
+    assert torch.equal(model.run(torch.tensor([[1, 2]])).logits, plain)
+
+
+MESSAGES = [{"role": "user", "content": "hello"}]
+
+
+@pytest.mark.parametrize("text", [MESSAGES, [MESSAGES], MESSAGES[0]])
+def test_chat_messages_are_no_prompts(model, text):
+    with pytest.raises(PromptError, match=r"Prompt 1 is a chat message.*chat=True") as error:
+        model.run(text, chat=True)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", [5, None, [5], [None]])
+def test_what_is_no_text_at_all(model, text):
+    with pytest.raises(PromptError, match="list of prompts"):
+        model.run(text)
+
+
+def test_edits_and_sites_that_are_none(model):
+    for wrong in (lambda x: x, [lambda x: x], resid_post[0], "resid_post[0]", 5):
+        with pytest.raises(InputError, match=r"write= takes edits and got .*Replace"):
+            model.run("hello", write=wrong)
+    for wrong in (5, [None], resid_post, Ablate(resid_post[0])):
+        with pytest.raises(SiteError, match=r"read= takes sites and got .*resid_post\[12\]"):
+            model.run("hello", read=wrong)
+
+
+def test_a_direction_that_is_none(model):
+    run = model.run("hello", read=resid_post[:])
+    calls = [
+        lambda d: mt.logit_lens(run, d),
+        lambda d: mt.attribute(model, "hello", d),
+        lambda d: mt.source_tokens(model, "hello", d),
+        lambda d: mt.patch(model, "hello", "jelly", resid_post[0], d),
+        lambda d: mt.Project(resid_post[0], d),
+    ]
+    for call in calls:
+        for wrong in (" a", 5, None, torch.zeros(32)):
+            with pytest.raises(InputError, match=r"reads along a direction, and got .*minus="):
+                call(wrong)
+    with pytest.raises(InputError, match=r"logit_lens reads a run, and got 'hello'"):
+        mt.logit_lens("hello", model.direction(50, 60))
+
+
+def test_a_model_that_is_loaded_already(model):
+    with pytest.raises(InputError, match=r"got a Gemma2ForCausalLM; save") as error:
+        mt.load(model.parts.hf)
+    assert len(str(error.value)) < 300
+    assert torch.equal(mt.load(model.source.path).run("hi").logits, model.run("hi").logits)
+
+
+@pytest.mark.parametrize("seed", [True, False, 1.0, -1, "3", None])
+def test_a_seed_is_a_whole_number(model, seed):
+    plus = model.direction(50, 60)
+    two = ("hello", "jelly", [head_out[:, :]], plus)
+    calls = [
+        lambda: mt.sample(model, "hi", n=1, temperature=1.0, max_new_tokens=1, seed=seed),
+        lambda: mt.verify(model, *two, k=1, sample=2, seed=seed),
+        lambda: mt.assess_circuit(model, *two, ("L0H0",), n_random=1, seed=seed),
+        lambda: mt.patch_neurons(model, "hello", "jelly", plus, k=1, sample=1, seed=seed),
+    ]
+    for call in calls:
+        with pytest.raises(InputError, match="no whole number"):
+            call()

@@ -25,6 +25,7 @@ from microtome.model.direction import Direction
 from microtome.model.model import Model, Text
 from microtome.model.run import Run
 from microtome.model.site import attn_out, head_out, mlp_out, resid_post, resid_pre
+from microtome.model.tolerance import tolerance
 
 if TYPE_CHECKING:
     import pandas
@@ -110,7 +111,7 @@ def attribute(
     `text` is anything `model.run` takes, or a Run that read `SITES`. `units="uncapped"` leaves the
     parts before the soft-cap.
     """
-    direction.require("unembedding", "attribute")
+    Direction.demand(direction, "unembedding", "attribute")
     run = text if isinstance(text, Run) else model.run(text, read=SITES, logits="last")
     model = run.model
     final = run.last(resid_post[-1])
@@ -142,7 +143,7 @@ def attribute(
     per_layer = ((heads.sum(1) + biases - attn).abs() / mass).max()
     capped = units == "logits"
     kappa = secant(model, final, direction) if capped else torch.ones_like(delta)
-    bound = 1e-5 if final.dtype == torch.float32 else 3e-2
+    bound = tolerance(final.dtype)
     audits = [
         Audit("completeness: Σ parts = Δ", float(((total - delta).abs() / mass).max()), bound),
         Audit("completeness per layer: heads + bias = attention", float(per_layer), bound),

@@ -8,14 +8,14 @@ and the logit lens ends in the model's logits.
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from microtome.audit import Audit
 from microtome.methods.attribution import attribute
 from microtome.methods.patching import patch
-from microtome.model.check import TOLERANCE, check
+from microtome.model.check import check
 from microtome.model.model import Model
 from microtome.model.site import attn_out, head_out, mlp_out
+from microtome.model.tolerance import gap, tolerance
 
 LENGTHS = (9, 5, 2)
 
@@ -23,12 +23,12 @@ LENGTHS = (9, 5, 2)
 def examine(model: Model) -> list[Audit]:
     """Every check with its gap and bound, on short random prompts; nothing is raised."""
     rows = _prompts(model)
-    bound = TOLERANCE.get(model.parts.hf.dtype, 1e-5)
+    bound = tolerance(model.parts.hf.dtype)
     direction = model.direction(int(rows[0][-1]), minus=int(rows[0][-2]))
     audits = check(model)
     for side in ("left", "right"):
-        gap = _padding_gap(replace(model, padding=side), rows)
-        audits.append(Audit(f"padding on the {side} = single prompts", gap, bound))
+        off = _padding_gap(replace(model, padding=side), rows)
+        audits.append(Audit(f"padding on the {side} = single prompts", off, bound))
     audits += attribute(model, rows, direction).audit
     donor = model.run([rows[0][::-1]], read=SITES, logits="last")
     audits += patch(model, [rows[0]], donor, SITES, direction).audit
@@ -49,9 +49,4 @@ def _prompts(model: Model) -> list[list[int]]:
 def _padding_gap(model: Model, rows: list[list[int]]) -> float:
     batch = model.run(rows, logits="last").logits
     alone = torch.cat([model.run([row], logits="last").logits for row in rows])
-    return _relative(batch, alone)
-
-
-def _relative(found: Tensor, expected: Tensor) -> float:
-    gap = (found.float() - expected.float()).abs().max()
-    return float(gap / expected.float().abs().max().clamp(min=1e-30))
+    return gap(batch, alone)

@@ -14,11 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from microtome.audit import Audit
+from microtome.errors import InputError
 from microtome.methods.readout import delta_of_logits, delta_of_resid
 from microtome.methods.result import Result
-from microtome.model.direction import Direction
+from microtome.model.direction import Direction, shown
 from microtome.model.run import Run
 from microtome.model.site import resid_post
+from microtome.model.tolerance import tolerance
 
 if TYPE_CHECKING:
     import pandas
@@ -76,7 +78,12 @@ def logit_lens(
 
     `direction` is in unembedding space (`model.direction("2", minus="1")`).
     """
-    direction.require("unembedding", "logit_lens")
+    Direction.demand(direction, "unembedding", "logit_lens")
+    if not isinstance(run, Run):
+        raise InputError(
+            f"logit_lens reads a run, and got {shown(run)}; make one: "
+            f"model.run(text, read=resid_post[:])."
+        )
     states = run.last(resid_post[:])
     trajectory = delta_of_resid(run.model, states, direction, capped=True)
     audits = []
@@ -84,6 +91,6 @@ def logit_lens(
         own = delta_of_logits(run.final_logits, direction)
         # A rounded logit is off by a share of the logit, however small a difference of two is.
         gap = float((trajectory[-1] - own).abs().max() / run.final_logits.abs().max())
-        bound = 1e-5 if states.dtype == torch.float32 else 3e-2
+        bound = tolerance(states.dtype)
         audits.append(Audit("last layer's lens = the model's Δ", gap, bound))
     return Lens(trajectory, direction, names, tuple(audits))

@@ -2,9 +2,11 @@
 
 Paths are attribute paths; those of a block are relative to the block. `attn_added` and
 `mlp_added` name the module whose *output* is added to the residual stream (the post-norm where
-there is one), `mid` the module whose *input* is `resid_mid` (None in parallel blocks), `mlp_norm`
-the norm that feeds the MLP (None where there is none). A fused projection holds q, k, v one
-after the other, or `interleaved` per head. A norm is
+there is one), `mid` the module whose *input* is `resid_mid` (None in parallel blocks; `parallel`
+is the switch of a configuration that has both), `mlp_norm` the norm that feeds the MLP (None where
+there is none). A fused projection holds q, k, v one
+after the other, or `interleaved` per head; `shared_qk_norm` says that q and k are then normalised
+over all heads of a layer. A norm is
 y = s·gain ⊙ (x − mean·centred) + bias with gain = weight + `norm_offset` and
 s = rsqrt(mean((x − mean·centred)²) + eps). An entry is believed only after `check.py` has
 verified its identities on the loaded weights.
@@ -37,6 +39,7 @@ class Anatomy:
     attn_post_norm: str | None = None
     mlp_post_norm: str | None = None
     mid: str | None = "post_attention_layernorm"
+    parallel: str | None = None
     mlp_norm: str | None = "post_attention_layernorm"
     projections: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType(
@@ -44,11 +47,17 @@ class Anatomy:
         )
     )
     interleaved: bool = False
+    shared_qk_norm: bool = False
     norm_offset: float = 0.0
     norm_eps: str = "variance_epsilon"
     centred: bool = False
     transposed: bool = False
     softcap: str | None = None
+
+    def of(self, config: Any) -> "Anatomy":
+        """This entry for one configuration: without `resid_mid` where its blocks are parallel."""
+        parallel = self.parallel is not None and bool(getattr(config, self.parallel, False))
+        return replace(self, mid=None) if parallel else self
 
     @property
     def fused(self) -> bool:
@@ -79,6 +88,7 @@ _OLMO2 = replace(
     mlp_post_norm="post_feedforward_layernorm",
     mid="mlp",
     mlp_norm=None,
+    shared_qk_norm=True,
 )
 _GPT2 = Anatomy(
     "gpt2",
@@ -106,7 +116,7 @@ _NEOX = Anatomy(
     o_proj="attention.dense",
     down_proj="mlp.dense_4h_to_h",
     attn_added="attention",
-    mid=None,
+    parallel="use_parallel_residual",
     projections=MappingProxyType(dict.fromkeys("qkv", "attention.query_key_value")),
     interleaved=True,
     norm_eps="eps",

@@ -13,6 +13,13 @@ from torch import Tensor
 
 from microtome.errors import InputError
 
+
+def shown(given: object) -> str:
+    """What was given, short enough for a sentence."""
+    text = repr(given)
+    return text if len(text) <= 40 else f"a {type(given).__name__}"
+
+
 Space = Literal["residual", "unembedding", "whitened"]
 
 
@@ -29,6 +36,16 @@ class Direction:
     label: str
     tokens: tuple[int, ...] = ()
     bias: float = field(default=0.0)
+
+    @staticmethod
+    def demand(given: object, space: Space, method: str) -> None:
+        """Refuse what is no direction, or one of another space, in one sentence."""
+        if not isinstance(given, Direction):
+            raise InputError(
+                f"{method} reads along a direction, and got {shown(given)}; build one, for example "
+                f"model.direction(' yes', minus=' no')."
+            )
+        given.require(space, method)
 
     def require(self, space: Space, method: str) -> None:
         """Refuse a direction of another space, in one sentence."""

@@ -119,7 +119,7 @@ class Project(Edit):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.direction.require("residual", "Project")
+        Direction.demand(self.direction, "residual", "Project")
         if not float(self.direction.vector.norm()) > 0:
             raise InputError(f"The direction {self.direction.label!r} is zero; nothing to remove.")
 

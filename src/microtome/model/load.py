@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
-from microtome.errors import ConfigError, ModelError, first_line
+from microtome.errors import ConfigError, InputError, ModelError, first_line
 from microtome.model.adapters import AdapterBank, merged
 from microtome.model.anatomy import Anatomy, anatomy_of
 from microtome.model.check import demand
@@ -23,7 +23,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 @quietly()
 def load(
-    name: str,
+    name: str | Path,
     *,
     adapter: str | Path | None = None,
     merge: bool = False,
@@ -43,9 +43,15 @@ def load(
     apart exactly and are refused.
     Raises UnknownFamilyError, AnatomyError, AdapterError or ModelError, each with what to do.
     """
+    if not isinstance(name, str | Path):
+        raise InputError(
+            f"load takes a hub id, a folder or a specimen's name, and got a "
+            f"{type(name).__name__}; save the model and its tokenizer with "
+            f"save_pretrained(folder) and load that folder."
+        )
     source = model_source(str(name))
     config = _config(source, trust_remote_code)
-    entry = anatomy or anatomy_of(config.model_type)
+    entry = (anatomy or anatomy_of(config.model_type)).of(config.get_text_config())
     chosen = choose_dtype(dtype, config)
     first = torch.float32 if merge and adapter else chosen
     hf = _weights(source, first, trust_remote_code, _placement(device_map, quantization))

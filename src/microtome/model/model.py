@@ -1,6 +1,6 @@
 """A causal language model that can be read, edited and decomposed: one verb, `run`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,16 +10,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from microtome.errors import AdapterError, InputError, NumericsError, PromptError
+from microtome.errors import AdapterError, InputError, NumericsError, PromptError, SiteError
 from microtome.model.answers import Answers, joint_answers, single_token
-from microtome.model.direction import Direction
+from microtome.model.direction import Direction, shown
 from microtome.model.edit import Edit
+from microtome.model.numbers import token_ids
 from microtome.model.parts import Parts
 from microtome.model.ports import Ports
 from microtome.model.run import Run
 from microtome.model.site import Site, parse_site
 from microtome.model.source import Source, adapter_source
 from microtome.model.tokens import Tokens, encode, stack
+from microtome.model.view import View
 
 Text = str | Sequence[str] | Sequence[Sequence[int]] | Tokens
 Metric = Callable[[Run], Tensor]
@@ -41,10 +43,12 @@ class Model:
     padding: str = "right"
 
     @property
-    def hf(self) -> Any:
-        """The Hugging Face model underneath, this view's adapter switched on."""
-        self.parts.bank.activate(self.adapter)
-        return self.parts.hf
+    def hf(self) -> View:
+        """The Hugging Face model underneath, every call of it under this view's adapter.
+
+        `parts.hf` is the bare module, which all views share.
+        """
+        return View(self.name, self.parts.bank, self.adapter)
 
     @property
     def n_layers(self) -> int:
@@ -81,15 +85,12 @@ class Model:
         if isinstance(text, Tokens):
             self._demand_room(0, int(text.lengths.max()))
             return text.to(self.device)
-        texts: list[Any] = [text] if isinstance(text, str) else list(text)
+        if isinstance(text, str | Mapping) or not isinstance(text, Iterable):
+            text = [text]
+        texts: list[Any] = list(text)
         if not texts:
             raise PromptError("No prompt was given; give at least one.")
-        if isinstance(texts[0], int):
-            raise PromptError("Token ids go in as a list of prompts: write [[1, 2, 3]].")
-        rows = [
-            encode(self.tokenizer, t, chat=chat) if isinstance(t, str) else [int(i) for i in t]
-            for t in texts
-        ]
+        rows = [self._ids(row, t, chat) for row, t in enumerate(texts)]
         for row, ids in enumerate(rows):
             self._demand_room(row, len(ids))
             self._demand_known(row, ids)
@@ -114,9 +115,20 @@ class Model:
         tokens = self.tokenize(text, chat=chat)
         if logits not in ("all", "last"):
             raise InputError(f"logits={logits!r} is not known; use 'all' or 'last'.")
-        asked = [read] if isinstance(read, Site | str) else list(read)
-        sites = [parse_site(site) if isinstance(site, str) else site for site in asked]
-        edits = [write] if isinstance(write, Edit) else list(write)
+        sites = _sites(read)
+        edits = _edits(write)
+        with self.parts.bank.switched(self.adapter):
+            return self._pass(tokens, sites, edits, grad, logits)
+
+    def _pass(
+        self,
+        tokens: Tokens,
+        sites: Sequence[Site],
+        edits: Sequence[Edit],
+        grad: Metric | None,
+        logits: str,
+    ) -> Run:
+        """`run` of checked input, while this view has the base to itself."""
         ports = Ports(self.parts, tokens, self.adapter, keep_graph=grad is not None)
         ports.write(edits)
         ports.read(sites)
@@ -137,7 +149,7 @@ class Model:
 
     def unembed(self, resid: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch vocab"]:
         """Logits of a residual-stream state: final norm, unembedding, soft-cap (if any)."""
-        head = self.hf.get_output_embeddings()
+        head = self.parts.hf.get_output_embeddings()
         norm: Any = self.parts.module(self.parts.anatomy.final_norm)
         with torch.no_grad():
             return self.cap(head(norm(resid.to(norm.weight))))
@@ -165,7 +177,7 @@ class Model:
     def _forward(self, tokens: Tokens, keep: str) -> Tensor:
         last = tokens.last
         columns = torch.unique(last)
-        out = self.hf(
+        out = self.parts.hf(
             input_ids=tokens.ids,
             attention_mask=tokens.mask.long(),
             position_ids=tokens.position_ids,
@@ -186,6 +198,23 @@ class Model:
         finally:
             self.parts.hf.set_attn_implementation(before)
 
+    def _ids(self, row: int, text: Any, chat: bool) -> list[int]:
+        """The ids of one prompt, which is text or ids."""
+        if isinstance(text, str):
+            return encode(self.tokenizer, text, chat=chat)
+        inside = text if isinstance(text, Sequence) else [text]
+        if any(isinstance(part, Mapping) for part in inside):
+            raise PromptError(
+                f"Prompt {row + 1} is a chat message, and prompts are texts or token ids; give the "
+                f"user's text with chat=True, or the ids of tokenizer.apply_chat_template(...)."
+            )
+        if not isinstance(text, Iterable):
+            raise PromptError(
+                f"Prompt {row + 1} is {text!r}; token ids go in as a list of prompts: write "
+                f"[[1, 2, 3]]."
+            )
+        return token_ids(text, row + 1)
+
     def _demand_known(self, row: int, ids: list[int]) -> None:
         size = int(self.parts.config.vocab_size)
         if ids and not (min(ids) >= 0 and max(ids) < size):
@@ -201,6 +230,29 @@ class Model:
                 f"Prompt {row + 1} has {length} tokens and {self.source.name} takes {room}; "
                 f"shorten it."
             )
+
+
+def _sites(read: Any) -> list[Site]:
+    """The sites to read, parsed; SiteError for what is none."""
+    asked = list(read) if isinstance(read, Iterable) and not isinstance(read, str) else [read]
+    sites = [parse_site(site) if isinstance(site, str) else site for site in asked]
+    if wrong := [site for site in sites if not isinstance(site, Site)]:
+        raise SiteError(
+            f"read= takes sites and got {shown(wrong[0])}; index a kind of site, for example "
+            f"resid_post[12] or head_out[:, :]."
+        )
+    return sites
+
+
+def _edits(write: Any) -> list[Edit]:
+    """The edits to make; InputError for what is none."""
+    edits = list(write) if isinstance(write, Iterable) else [write]
+    if wrong := [edit for edit in edits if not isinstance(edit, Edit)]:
+        raise InputError(
+            f"write= takes edits and got {shown(wrong[0])}; use Replace, Add, Ablate, Project or "
+            f"a dictionary's clamp, for example Replace(resid_post[3], value)."
+        )
+    return edits
 
 
 def _demand_finite(logits: Tensor, tokens: Tokens, name: str) -> None:

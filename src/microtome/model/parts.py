@@ -121,6 +121,15 @@ class Parts:
     def b_o(self, layer: int) -> Float[Tensor, " d_model"] | None:
         return self.bank.bias(self.block(layer, self.anatomy.o_proj))
 
+    def down(
+        self, layer: int, act: Float[Tensor, "*batch d_mlp"], adapter: str | None
+    ) -> Float[Tensor, "*batch d_model"]:
+        """Neurons times the weights that lead out of them, bias and adapter included (fp32)."""
+        module = self.block(layer, self.anatomy.down_proj)
+        weight, bias = self.bank.weight(module, adapter), self.bank.bias(module)
+        out = act.float() @ (weight if self.anatomy.transposed else weight.T).to(act.device)
+        return out if bias is None else out + bias
+
     def projection(self, kind: str, layer: int) -> tuple[nn.Module, list[slice]]:
         """The module that makes q, k or v, and the columns of its output for each head."""
         module, width = self.block(layer, self.anatomy.projections[kind]), self.d_head

@@ -1,13 +1,15 @@
 """Where a site meets the model: which module's input or output carries it, and how to edit it.
 
 Compiles reads and edits into taps. Edits are placed before reads, so a read sees what the model
-used. Three sites need more than their own module: `resid_mid` is edited through the attention's
-contribution (the skip connection does not pass the module that receives it), `head_out` through
-the output projection, and `attn_pattern` comes from the attention module's second output.
+used. Three sites need more than their own module: `resid_mid` is edited where the MLP receives it
+and again in the block's output (the skip connection passes no module), `head_out` through the
+output projection, and `attn_pattern` comes from the attention module's second output.
 """
 
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +20,7 @@ from microtome.model.edit import Edit, RawReplace, Replace
 from microtome.model.extent import Extent, extent_of
 from microtome.model.hooks import Taps
 from microtome.model.parts import Parts
-from microtome.model.site import Site
+from microtome.model.site import AXES, Site, positions_of
 from microtome.model.tokens import Tokens
 
 Key = tuple[str, int]
@@ -59,11 +61,14 @@ class Ports:
         found: list[tuple[Edit, Site]] = []
         for edit in edits:
             self._demand(edit.site)
+            self._warn_of_shared_norm(edit.site)
             places = edit.site.places(self.parts.sizes)
             found += [(edit.at(single, place), single) for single, place in places]
         for edit, single in sorted(found, key=lambda item: _rank(item[0])):
             self._place(edit, single)
-        # Sources are read after every edit is placed, so that they are seen as edited.
+        # Noted after every edit is placed, so that they are seen as edited.
+        for layer in dict.fromkeys(s.layer for _, s in found if s.kind == "resid_mid"):
+            self._tap("mlp_out", layer, partial(self.scratch.__setitem__, ("mlp_out", layer)))
         for source in dict.fromkeys(self._source(edit, single) for edit, single in found):
             if source is not None:
                 self._demand(source)
@@ -81,11 +86,30 @@ class Ports:
                 f"{site} does not exist in {anatomy.family}: no norm feeds its MLP. Use mlp_in."
             )
 
+    def _warn_of_shared_norm(self, site: Site) -> None:
+        """Say that the edit of some heads of q or k rescales the others, where it does."""
+        anatomy, sizes = self.parts.anatomy, self.parts.sizes
+        if site.kind not in ("q", "k") or not anatomy.shared_qk_norm:
+            return
+        axis = AXES[site.kind][1]
+        if len(positions_of(site.index[1], sizes[axis], axis, site)) < sizes[axis]:
+            warnings.warn(
+                f"{anatomy.family} normalises {site.kind} over all heads of a layer, after the "
+                f"place where it is edited: an edit of one head's {site.kind} also rescales the "
+                f"other heads. Edit head_z for one head alone.",
+                stacklevel=2,
+            )
+
     # --- carriers -----------------------------------------------------------------------------
 
     def carrier(self, kind: str, layer: int) -> tuple[nn.Module, str]:
         """The module and the side of it ("in" or "out") that carries a capture."""
         a, block = self.parts.anatomy, self.parts.block
+        if kind == "head_out":
+            raise SiteError(
+                "A head's write is edited by a value, not from another site; "
+                "use attn_out or head_z."
+            )
         paths: dict[str, tuple[str | None, str]] = {
             "resid_pre": ("", "in"),
             "resid_mid": (a.mid, "in"),
@@ -128,12 +152,22 @@ class Ports:
 
     def _keep_heads(self, key: Key, x: Tensor, heads: list[slice]) -> Tensor | None:
         """Keep the heads' columns; with a graph, on the path that the model goes on with."""
+        self._demand_width(*key, x, heads)
         parts = torch.cat([x[..., columns] for columns in heads], -1)
         self._keep(key, parts)
         if not self.keep_graph:
             return None
         at = torch.cat([torch.arange(c.start, c.stop, device=x.device) for c in heads])
         return x.index_copy(-1, at, parts)
+
+    def _demand_width(self, kind: str, layer: int, x: Tensor, heads: Sequence[slice]) -> None:
+        """SiteError where the heads' columns lie outside what the projection puts out."""
+        if (end := max(columns.stop for columns in heads)) > x.shape[-1]:
+            raise SiteError(
+                f"{kind}[{layer}] of {len(heads)} heads ends at column {end} and the projection "
+                f"puts out {x.shape[-1]}: the anatomy {self.parts.anatomy.family!r} does not say "
+                f"where this model keeps {kind}. Correct its projections or the number of heads."
+            )
 
     # --- edits --------------------------------------------------------------------------------
 
@@ -157,16 +191,24 @@ class Ports:
         extent, edit = extent_of(
             edit, self.tokens, getattr(self.parts.config, "bos_token_id", None)
         )
-        if (source := self._source(edit, site)) is not None:
-            self._edit_from(edit, source, site, extent)
-        elif site.kind == "head_out":
+        source = self._source(edit, site)
+        if site.kind == "head_out" and source is None:
             self._edit_head(edit, site, extent)
-        elif site.kind == "resid_mid":
-            self._edit_mid(edit, site.layer, extent)
+            return
+        new = self._new(edit, source, extent)
+        if site.kind == "resid_mid":
+            self._edit_mid(new, site.layer, extent)
         elif site.kind in ("head_z", "q", "k", "v"):
-            self._edit_slice(edit, site, extent)
+            self._edit_slice(new, site, extent)
         else:
-            self._tap(site.kind, site.layer, lambda x: extent.change(x, edit.apply))
+            self._tap(site.kind, site.layer, lambda x: extent.change(x, new))
+
+    def _new(self, edit: Edit, source: Site | None, extent: Extent) -> Callable[[Tensor], Tensor]:
+        """What an edit makes of the touched rows, from what its source carries if it has one."""
+        if source is None:
+            return edit.apply
+        key = (f"source {source.kind}", source.layer)
+        return lambda part: edit.apply_from(part, extent.part(self.scratch[key]))
 
     def _donated(self, edit: Replace, site: Site) -> Replace:
         donor: Any = edit.value
@@ -183,15 +225,6 @@ class Ports:
         kind = RawReplace if raw else Replace
         return kind(site, value, positions=edit.positions, rows=edit.rows, frozen=edit.frozen)
 
-    def _edit_from(self, edit: Edit, source: Site, site: Site, extent: Extent) -> None:
-        key = (f"source {source.kind}", source.layer)
-
-        def tap(x: Tensor) -> Tensor:
-            seen = extent.part(self.scratch[key])
-            return extent.change(x, lambda part: edit.apply_from(part, seen))
-
-        self._tap(site.kind, site.layer, tap)
-
     def _note(self, source: Site) -> None:
         """Keep what a source site carries for the edits that read it."""
         key = (f"source {source.kind}", source.layer)
@@ -202,7 +235,7 @@ class Ports:
 
         self._tap("mlp_norm_in" if normed else source.kind, source.layer, tap)
 
-    def _edit_slice(self, edit: Edit, site: Site, extent: Extent) -> None:
+    def _edit_slice(self, new: Callable[[Tensor], Tensor], site: Site, extent: Extent) -> None:
         layer, head, width = site.layer, site.head, self.parts.d_head
         if site.kind == "head_z":
             taps = self.taps.into[self.parts.block(layer, self.parts.anatomy.o_proj)]
@@ -212,29 +245,31 @@ class Ports:
             taps, columns = self.taps.out_of[module], heads[head]
 
         def tap(x: Tensor) -> Tensor:
+            self._demand_width(site.kind, layer, x, [columns])
             changed = x.clone()
-            changed[..., columns] = extent.change(x[..., columns], edit.apply)
+            changed[..., columns] = extent.change(x[..., columns], new)
             return changed
 
         taps.append(tap)
 
-    def _edit_mid(self, edit: Edit, layer: int, extent: Extent) -> None:
-        key = ("resid_pre", layer)
-        self._tap("resid_pre", layer, lambda x: self.scratch.__setitem__(key, x))
+    def _edit_mid(self, new: Callable[[Tensor], Tensor], layer: int, extent: Extent) -> None:
+        """Write the state that the MLP receives, and the sum of it and the MLP's contribution.
 
-        def tap(attn_out: Tensor) -> Tensor:
-            pre = extent.part(self.scratch[key])
+        The sum is the one that the model makes, in its own number format, so that what is written
+        is what goes on, and an edit that changes nothing keeps the bits.
+        """
+        key = ("resid_mid", layer)
 
-            def new(part: Tensor) -> Tensor:
-                # Added as the model adds it, so that an edit that changes nothing keeps the bits.
-                mid = pre.to(part.dtype) + part
-                edited = edit.apply(mid)
-                same = (edited == mid).all(-1, keepdim=True)
-                return torch.where(same, part, edited - pre.float())
+        def receive(mid: Tensor) -> Tensor:
+            self.scratch[key] = extent.change(mid, new)
+            return self.scratch[key]
 
-            return extent.change(attn_out, new)
+        def skip(post: Tensor) -> Tensor:
+            total = extent.part(self.scratch[key] + self.scratch["mlp_out", layer])
+            return extent.put(post, torch.where(extent.where, total, extent.part(post)))
 
-        self._tap("attn_out", layer, tap)
+        self._tap("resid_mid", layer, receive)
+        self._tap("resid_post", layer, skip)
 
     def _edit_head(self, edit: Edit, site: Site, extent: Extent) -> None:
         """Change a head's write in the projection's sum, or (frozen) its contribution after it."""

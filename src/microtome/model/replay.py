@@ -54,16 +54,21 @@ class Replay:
         layers = [site.layer for row in edits for site in _sites(self.model, row)] or [0]
         first, count = min(layers), len(edits)
         suffix = Tokens(self.tokens.ids[:, start:], self.tokens.mask[:, start:]).repeat(count)
+        with self.model.parts.bank.switched(self.model.adapter):
+            ports = self._ports(edits, suffix, start)
+            if not whole and max(layers) < self.model.n_layers - 1:
+                self._narrow_last_layer(ports)
+            with torch.no_grad(), ports.taps.placed():
+                hidden = self._through(first, count, start)
+        return self.model.unembed(hidden[:, -1])
+
+    def _ports(self, edits: Sequence[Sequence[Edit]], suffix: Tokens, start: int) -> Ports:
+        """Each list of edits on the row of its own."""
         ports = Ports(self.model.parts, suffix, self.model.adapter)
         for row, its_edits in enumerate(edits):
             self._demand_later(its_edits, start)
             ports.write(_shifted(edit, row, start, self.length) for edit in its_edits)
-        if not whole and max(layers) < self.model.n_layers - 1:
-            self._narrow_last_layer(ports)
-        self.model.parts.bank.activate(self.model.adapter)
-        with torch.no_grad(), ports.taps.placed():
-            hidden = self._through(first, count, start)
-        return self.model.unembed(hidden[:, -1])
+        return ports
 
     def _demand_later(self, edits: Sequence[Edit], start: int) -> None:
         """Edits of every token touch none before the start; a Replace may put there what was."""
@@ -115,17 +120,18 @@ def record(model: Model, tokens: Tokens) -> Replay:
     if len(tokens.ids) != 1 or not bool(tokens.mask.all()):
         raise InputError("A replay records one prompt without padding.")
     tokens = tokens.to(model.device)
-    blocks = [model.parts.block(layer) for layer in range(model.n_layers)]
     cache = DynamicCache()
-    with torch.no_grad(), recorded_calls(blocks) as calls:
-        out = model.hf(
-            input_ids=tokens.ids,
-            attention_mask=tokens.mask.long(),
-            position_ids=tokens.position_ids,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
+    with model.parts.bank.switched(model.adapter) as hf:
+        blocks = [model.parts.block(layer) for layer in range(model.n_layers)]
+        with torch.no_grad(), recorded_calls(blocks) as calls:
+            out = hf(
+                input_ids=tokens.ids,
+                attention_mask=tokens.mask.long(),
+                position_ids=tokens.position_ids,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
     pairs = tuple((layer.keys, layer.values) for layer in cache.layers)
     return Replay(model, tokens, tuple(calls), pairs, out.logits[0, -1])
 

@@ -7,8 +7,9 @@ d_model" and `run[head_out[5, 3]]` "batch pos d_model".
 `resid_pre resid_mid resid_post` are states of the residual stream; `attn_out mlp_out head_out`
 are contributions to it (after a post-norm where there is one); `mlp_in` is the MLP's input,
 `mlp_normed` the same without the norm's gain, `mlp_act` its neurons; `attn_z` is the output
-projection's input, `head_z` one head's part of it; `q k v` are per head before rotation;
-`attn_pattern` is "batch query key" per head.
+projection's input, `head_z` one head's part of it; `q k v` are per head as the projections put
+them out, before a q/k-norm (Qwen3, Gemma-3, OLMo-2) and before rotation; `attn_pattern` is
+"batch query key" per head.
 """
 
 import re

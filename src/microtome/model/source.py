@@ -2,24 +2,30 @@
 
 `specimen:world` is the embedded model and `specimen:planted-gpt2` (or `-gemma2`) a constructed one
 with a known circuit; a folder is read as it is; anything else is a hub id. The
-digest identifies the weights: of a local folder by the sha256 of its configuration and safetensors
-files, of a hub model by its commit.
+digest identifies everything that is read: of a local folder by the content of its files, of a hub
+model by its commit.
 """
 
 import atexit
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from microtome.errors import AdapterError, ModelError, suggest
+from microtome.model.digest import folder_digest
+from microtome.model.lineage import demand_base
 
 SPECIMEN = "specimen:"
-_FILES = ("*.json", "*.safetensors", "tokenizer*", "*.model", "*.txt", "*.jinja")
+TEXTS = (
+    *("*.json", "tokenizer*", "*.model", "*.spm", "*.vocab", "*.bpe", "*.tiktoken"),
+    *("*.txt", "*.jinja", "*.py"),
+)
+"""What configuration, tokenizer and custom code are read from; weights are safetensors."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def adapter_source(name: str | Path, base: Source) -> Source:
         inside = sorted(p.parent.name for p in folder.glob("*/adapter_config.json"))
         hint = f" It holds the adapters {', '.join(inside)}." if inside else ""
         raise AdapterError(f"The folder {name} holds no adapter_config.json.{hint}")
+    demand_base(folder, base.name, base.path)
     return Source(folder.name, folder, None, folder_digest(folder))
 
 
@@ -88,22 +95,6 @@ def identity_of(model: str, adapter: str = "") -> dict[str, Any]:
     own = adapter_source(adapter, source)
     both = hashlib.sha256(f"{source.digest}+{own.digest}".encode()).hexdigest()
     return found | {"model": f"{source.name} + {own.name}", "adapter": own.name, "digest": both}
-
-
-def folder_digest(folder: Path) -> str:
-    """sha256 over the names and contents of a folder's configuration and weights."""
-    files = sorted({*folder.glob("*.json"), *folder.glob("*.safetensors"), *folder.glob("*.model")})
-    return _digest(tuple((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files))
-
-
-@lru_cache(maxsize=64)
-def _digest(files: Sequence[tuple[str, int, int]]) -> str:
-    total = hashlib.sha256()
-    for path, _, _ in files:
-        with Path(path).open("rb") as stream:
-            content = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{Path(path).name}:{content}\n".encode())
-    return total.hexdigest()
 
 
 def _specimen(name: str) -> Source:
@@ -136,7 +127,7 @@ def _hub(name: str, weights: bool) -> Source:
     import huggingface_hub
     from huggingface_hub.errors import HFValidationError
 
-    patterns = _FILES if weights else ("config.json",)
+    patterns = (*TEXTS, "*.safetensors") if weights else ("config.json",)
     try:
         path = Path(huggingface_hub.snapshot_download(name, allow_patterns=list(patterns)))
     except (OSError, ValueError, HFValidationError) as error:

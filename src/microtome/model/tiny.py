@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from microtome.errors import ModelError
 from microtome.model.quiet import quietly
-from microtome.model.source import SPECIMEN, model_source
+from microtome.model.source import SPECIMEN, TEXTS, model_source
 
 LAYERS, HEAD_WIDTH, MOST_HEADS = 2, 8, 4
 
@@ -65,8 +65,7 @@ def _without_weights(name: str) -> Path:
     import huggingface_hub
 
     model_source(name, weights=False)
-    patterns = ["*.json", "tokenizer*", "*.model", "*.txt", "*.jinja"]
-    return Path(huggingface_hub.snapshot_download(name, allow_patterns=patterns))
+    return Path(huggingface_hub.snapshot_download(name, allow_patterns=list(TEXTS)))
 
 
 def _shrunk(config: Any) -> Any:

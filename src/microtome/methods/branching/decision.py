@@ -24,6 +24,7 @@ from microtome.model.edit import Ablate
 from microtome.model.model import Model
 from microtome.model.run import Run
 from microtome.model.site import Site, parse_site, resid_post, resid_pre
+from microtome.model.tolerance import tolerance
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class Decision:
 
     def audit(self) -> Audit:
         """Σ parts = the model's own logit difference, relative to Σ|parts|."""
-        bound = 1e-4 if self.run.final_logits.dtype == torch.float32 else 3e-2
+        bound = tolerance(self.run.final_logits.dtype, least=1e-4)
         name = "Σ parts = logit top 1 − top 2, relative to Σ|parts|"
         return Audit(name, abs(self.gap) / self.mass, bound)
 

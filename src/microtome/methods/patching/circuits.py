@@ -20,6 +20,7 @@ from microtome.methods.patching.resampling import Resampling
 from microtome.methods.patching.setting import Directions, Donor, setting
 from microtome.methods.result import Result
 from microtome.model.model import Model, Text
+from microtome.model.numbers import seed_of
 from microtome.model.site import Site
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ def assessed(
     (own, rest) = resampling.faithfulness([chosen, set(every) - set(chosen)])
     loo = resampling.faithfulness([less(chosen, node) for node in chosen]) if chosen else []
     out = resampling.faithfulness([less(every, node) for node in chosen]) if chosen else []
-    drawn = [random_circuit(chosen, resampling.given.sites, seed + i) for i in range(n_random)]
+    first = seed_of(seed)
+    drawn = [random_circuit(chosen, resampling.given.sites, first + i) for i in range(n_random)]
     gaps = [abs(own - 1), abs(rest), *(abs(a - b) for a, b in zip(loo, out, strict=True))]
     return Circuit(
         members=chosen,
@@ -134,7 +136,7 @@ def assessed(
 
 def random_circuit(members: Sequence[str], sites: Sequence[Site], seed: int) -> frozenset[str]:
     """As many random nodes of each kind (head, MLP, ...) as the circuit has."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_of(seed))
     kinds = {site.component: site.kind for site in sites}
     drawn: list[str] = []
     for kind in dict.fromkeys(kinds[node] for node in members):

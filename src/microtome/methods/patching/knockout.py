@@ -23,6 +23,7 @@ from microtome.model.direction import Direction
 from microtome.model.hooks import Call
 from microtome.model.model import Model, Text
 from microtome.model.replay import Replay, record
+from microtome.model.tolerance import tolerance
 
 if TYPE_CHECKING:
     import pandas
@@ -88,7 +89,7 @@ def knock_out(
     whole = model.run(tokens, logits="last").final_logits[0]
     again = _cut(replay, torch.zeros_like(blocked[0]), chosen, where)
     gap = float((again - whole).abs().max() / whole.abs().max())
-    bound = 1e-5 if whole.dtype == torch.float32 else 3e-2
+    bound = tolerance(whole.dtype)
     return Knockout(
         cuts=tuple(groups),
         patched=deltas(logits[None], direction)[0],

@@ -23,6 +23,7 @@ from microtome.methods.patching.setting import Directions, Donor, Setting, setti
 from microtome.methods.patching.verify import most_exceeding
 from microtome.methods.result import Result
 from microtome.model.model import Model, Text
+from microtome.model.numbers import seed_of
 from microtome.model.run import Run
 from microtome.model.site import Site, mlp_act
 
@@ -102,7 +103,7 @@ def patch_neurons(
     estimates = torch.stack([_products(given, graded, s) for s in given.sites]).mean(1)
     order = estimates.abs().flatten().argsort(descending=True, stable=True).tolist()
     top, rest = order[:k], np.array(order[k:], dtype=int)
-    drawn = np.random.default_rng(seed).choice(rest, min(sample, len(rest)), replace=False)
+    drawn = np.random.default_rng(seed_of(seed)).choice(rest, min(sample, len(rest)), replace=False)
     width = estimates.shape[1]
     chosen = [divmod(int(i), width) for i in [*top, *drawn]]
     effects = torch.cat(

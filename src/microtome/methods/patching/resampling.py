@@ -18,6 +18,7 @@ from microtome.errors import InputError
 from microtome.methods.patching.setting import Setting, value_at
 from microtome.model.edit import Edit
 from microtome.model.site import Site
+from microtome.model.tolerance import tolerance
 
 Members = frozenset[str]
 MAX_ENTRIES = 2**20
@@ -80,7 +81,7 @@ class Resampling:
     @property
     def bound(self) -> float:
         """How far rounding may take two ways to the same Δ apart."""
-        return 1e-5 if self.given.receiver.logits.dtype == torch.float32 else 3e-2
+        return tolerance(self.given.receiver.logits.dtype)
 
     @property
     def _at_once(self) -> int:

@@ -19,6 +19,7 @@ from microtome.model.replay import Replay, record
 from microtome.model.run import Run
 from microtome.model.site import Site, resid_post
 from microtome.model.tokens import Tokens, within
+from microtome.model.tolerance import tolerance
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def audits(
     """Self-patch, full patch, and the replay of the first and last node against plain passes."""
     sites = list(dict.fromkeys(site for node in nodes for site in node.sites))
     receiver = model.run(tokens, read=sites, logits="last")
-    bound = 1e-5 if receiver.logits.dtype == torch.float32 else 3e-2
+    bound = tolerance(receiver.logits.dtype)
     scale = receiver.logits.abs().max()
 
     def gap(found: Tensor, expected: Tensor) -> float:

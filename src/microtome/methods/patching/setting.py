@@ -129,11 +129,13 @@ def deltas(logits: Tensor, direction: Directions) -> Tensor:
 def each(direction: Directions, rows: int) -> tuple[Direction, ...]:
     """The direction of each row; InputError unless every one reads tokens."""
     one = isinstance(direction, Direction)
+    if isinstance(direction, str) or not isinstance(direction, Direction | Sequence):
+        Direction.demand(direction, "unembedding", "patching")
     every = (direction,) * rows if isinstance(direction, Direction) else tuple(direction)
     if len(every) != rows:
         raise InputError(f"{rows} prompts were given with {len(every)} directions; give one each.")
     for own in every[:1] if one else every:
-        own.require("unembedding", "patching")
+        Direction.demand(own, "unembedding", "patching")
         if not own.tokens:
             raise InputError(f"{own.label!r} names no tokens; build it with model.direction(...).")
     return every

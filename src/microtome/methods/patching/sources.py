@@ -26,6 +26,7 @@ from microtome.model.model import Model, Text
 from microtome.model.run import Run
 from microtome.model.site import Site, attn_pattern, head_out, resid_post, v
 from microtome.model.tokens import Tokens
+from microtome.model.tolerance import tolerance
 
 if TYPE_CHECKING:
     import pandas
@@ -77,7 +78,7 @@ def source_tokens(
 
     Reading patterns runs the model with eager attention.
     """
-    direction.require("unembedding", "source_tokens")
+    Direction.demand(direction, "unembedding", "source_tokens")
     singles = expanded(model, head_out[:, :] if heads is None else heads)
     if wrong := [site for site in singles if site.kind != "head_out"]:
         raise SiteError(f"{wrong[0]} reads no tokens; give heads, for example head_out[5, 3].")
@@ -86,7 +87,7 @@ def source_tokens(
     run = model.run(text, read=[*needed, resid_post[-1]], logits="last")
     values = torch.stack([_split(run, site, direction) for site in singles], 1)
     whole = torch.stack([_whole(run, site, direction) for site in singles], 1)
-    bound = 1e-4 if run.logits.dtype == torch.float32 else 3e-2
+    bound = tolerance(run.logits.dtype, least=1e-4)
     gap = (values.sum(-1) - whole).abs().max() / values.abs().sum(-1).max()
     ids = run.tokens.ids
     return Sources(

@@ -25,6 +25,7 @@ from microtome.methods.patching.screening import Screen, screen
 from microtome.methods.patching.setting import Directions, Donor, expanded
 from microtome.methods.result import Result
 from microtome.model.model import Model, Text
+from microtome.model.numbers import seed_of
 from microtome.model.site import Site
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def verify(
     if k < 0 or sample < 0:
         raise InputError(f"k={k} and sample={sample} count nodes; give 0 or more.")
     top, rest = first.order[:k], np.array(first.order[k:], dtype=int)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_of(seed))
     drawn = sorted(rng.choice(rest, min(sample, len(rest)), replace=False).tolist())
     chosen = [*top, *drawn]
     exact = patch(

@@ -27,6 +27,7 @@ from microtome.model.model import Model, Text
 from microtome.model.parts import Parts
 from microtome.model.replay import Replay, record
 from microtome.model.site import Site, attn_out, mlp_out, resid_pre
+from microtome.model.tolerance import tolerance
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _swapped(
         taps = Taps()
         for block, change in changes:
             _tap(taps, block, change)
-        with taps.placed():
+        with model.parts.bank.switched(model.adapter), taps.placed():
             found.append(replay.run([[start]], whole=True)[0])
     return torch.stack(found)
 
@@ -152,5 +153,5 @@ def _projected(parts: Parts, kind: str, layer: int, head: int) -> Block:
 def _everything(model: Model, donor: Model, replays: Sequence[Replay], target: Tensor) -> Audit:
     sites = expanded(model, [attn_out[:], mlp_out[:]])
     gap = (_swapped(model, donor, replays, sites) - target).abs().max() / target.abs().max()
-    bound = 1e-5 if target.dtype == torch.float32 else 3e-2
+    bound = tolerance(target.dtype)
     return Audit("all weights swapped = donor", float(gap), bound)

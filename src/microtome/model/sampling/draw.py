@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
 from microtome.errors import InputError
+from microtome.model.numbers import seed_of
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,8 @@ class Choice:
 
 def uniforms(seed: int, rows: Sequence[int], steps: int) -> Float[Tensor, "row step"]:
     """Uniform numbers in [0, 1), float64: row i's are a stream of its own."""
-    if seed < 0:
-        raise InputError(f"The seed {seed} is negative; use 0 or more.")
-    streams = [np.random.default_rng([seed, row]).random(steps) for row in rows]
+    number = seed_of(seed)
+    streams = [np.random.default_rng([number, row]).random(steps) for row in rows]
     return torch.from_numpy(np.stack(streams))
 
 

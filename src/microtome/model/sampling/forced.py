@@ -76,8 +76,8 @@ def _pass(model: Model, tokens: Tokens, rows: Tensor, start: int, sums: Sums | N
     taps = Taps() if sums is None else sums.span_taps(tokens, rows.tolist(), start)
     kept: list[Tensor] = []
     taps.out_of[model.parts.block(model.n_layers - 1)].append(lambda x: kept.append(x.detach()))
-    with taps.placed():
-        model.hf(
+    with model.parts.bank.switched(model.adapter) as hf, taps.placed():
+        hf(
             input_ids=tokens.ids,
             attention_mask=tokens.mask.long(),
             position_ids=tokens.position_ids,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from microtome.errors import InputError, PromptError
 from microtome.model.model import Model
+from microtome.model.numbers import token_ids
 from microtome.model.sampling.draw import Rule, uniforms
 from microtome.model.sampling.loop import Batch, Plan, prefill, stop_ids
 from microtome.model.sampling.pooling import Pooling, Sums
@@ -53,7 +54,7 @@ def sample(
     if temperature == 0 and n != 1:
         raise InputError(f"Temperature 0 is deterministic: {n} samples would be one; use n=1.")
     own = prompt_ids(model, prompt, chat)
-    whole = checked(model, [*own, *forced], counted("max_new_tokens", max_new_tokens))
+    whole = checked(model, [*own, *token_ids(forced)], counted("max_new_tokens", max_new_tokens))
     numbers = range(counted("n", n))
     drawn = None if temperature == 0 else uniforms(seed, numbers, max_new_tokens)
     plan = _plan(model, rule, n, max_new_tokens, stop, first, drawn, pooling, top2)
@@ -153,7 +154,7 @@ def prompt_ids(model: Model, prompt: str | Sequence[int], chat: bool = False) ->
     if isinstance(prompt, str):
         ids: list[int] = model.tokenize(prompt, chat=chat).ids[0].tolist()
         return ids
-    return checked(model, [int(i) for i in prompt])
+    return checked(model, token_ids(prompt))
 
 
 def checked(model: Model, ids: list[int], steps: int = 0) -> list[int]:

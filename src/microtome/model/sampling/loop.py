@@ -148,7 +148,7 @@ def feed(model: Model, batch: Batch, ids: Int[Tensor, " row"], sums: Sums | None
     taps = Taps() if sums is None else sums.taps(tokens, batch.rows, batch.going, at)
     if batch.mask is not None:
         batch.mask = torch.cat([batch.mask, tokens.mask], -1)
-    with taps.placed():
+    with model.parts.bank.switched(model.adapter), taps.placed():
         batch.logits = _logits(model, tokens.ids, batch.position[:, None], batch.cache, batch.mask)
     batch.position = batch.position + 1
 

@@ -9,6 +9,7 @@ from microtome.data.graders import Grade, Grader
 from microtome.data.problems import Problem
 from microtome.errors import StrideError
 from microtome.methods.branching import Baseline, Fork, branch_points, fork, greedy
+from microtome.model.tolerance import tolerance
 from microtome.studies.sampling.choosing import choosing_steps
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.drawing import seed_of
@@ -163,7 +164,7 @@ class Branched:
         moved = [one.scaled for one in same if one.scaled is not None]
         least = min((one.choice.logit_difference for one in self.forks), default=0.0)
         odd = sum(c.ids[0] != i for c, i in zip(base.choices, base.ids, strict=True))
-        bound = 1e-4 if str(base.states.dtype) == "torch.float32" else 3e-2
+        bound = tolerance(base.states.dtype, least=1e-4)
         return [
             mt.Audit("forcing the greedy token: D / size", max(moved, default=0.0), bound),
             mt.Audit("smallest logit top 1 − top 2", least, 0.0, ">="),
