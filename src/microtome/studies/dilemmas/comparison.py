@@ -71,7 +71,9 @@ def _of_pairs(tables: Tables, study: Configuration) -> Conclusion:
     less, ways = suppressed(tables, study), both_ways(tables["patching_summary"], study)
     return Conclusion(
         [
-            *suppression_findings(less, study, _undecided(tables, study)),
+            *suppression_findings(
+                less, study, _undecided(tables, study), len(tables["cross_experiment_summary"])
+            ),
             *both_ways_findings(ways, study),
         ],
         tables={"comparison_suppressed": less, "comparison_both_ways": ways},

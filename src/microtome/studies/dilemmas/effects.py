@@ -58,7 +58,7 @@ def summarised(results: "pd.DataFrame", study: Configuration) -> Rows:
         wide = by_component(parts_of(pair), "towards")
         test = tested(wide, study)
         p = dict(zip(wide.columns, p_values(test), strict=True))
-        ranks = _ranks(pair, study)
+        ranks = peer_ranks(pair, study)
         for (name,), part in groups(pair, "component"):
             known = {"p_max_t": p.get(name), "test": test.test, **ranks.get(name, _UNRANKED)}
             found.append({**_effect(part, study), **known})
@@ -98,7 +98,7 @@ def flipped(part: "pd.DataFrame", study: Configuration) -> dict[str, int]:
 _UNRANKED = {"p_rank": None, "peers": None}
 
 
-def _ranks(pair: "pd.DataFrame", study: Configuration) -> dict[str, dict[str, Any]]:
+def peer_ranks(pair: "pd.DataFrame", study: Configuration) -> dict[str, dict[str, Any]]:
     """p of the named components among all of their kind, one mean effect each."""
     found: dict[str, dict[str, Any]] = {}
     for _, alike in groups(parts_of(pair), "kind"):

@@ -40,13 +40,15 @@ def suppressed(tables: Tables, study: Configuration) -> Rows:
     return sorted(found, key=lambda r: (list(across["pair"]).index(r["pair"]), r["difference"]))
 
 
-def suppression_findings(rows: Rows, study: Configuration, undecided: str) -> list[Finding]:
+def suppression_findings(
+    rows: Rows, study: Configuration, undecided: str, pairs: int
+) -> list[Finding]:
     """One sentence per pair; `undecided` says why no component can be claimed, if none can."""
     import pandas as pd
 
     if not rows:
-        return [Finding("No receiver is shown to lean less to defection than its source, so "
-                        "nothing is called suppressed.")]  # fmt: skip
+        nothing = "No receiver is shown to lean less to defection than its source"
+        return [Finding(f"{nothing}, so nothing is called suppressed.", n=pairs)]
     frame = pd.DataFrame(rows)
     return [_finding(part, study, undecided) for _, part in groups(frame, "pair")]
 
