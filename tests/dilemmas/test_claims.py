@@ -115,13 +115,16 @@ def test_a_scenario_is_flipped_by_more_than_half_of_its_wordings_that_count():
     row = next(r for r in consistency(frame, study) if r["component"] == HEADS[5])
     assert (row["prompts_flipped"], row["n_prompts"]) == (5, 12)
     assert (row["scenarios_flipped"], row["n_scenarios"]) == (0, 2), "3 and 2 of 6 are no more"
+    assert row["consistency"] == 0
     frame.loc[(frame["scenario"] == "s0") & (frame["variant"] == 5), "baseline_delta"] = -0.01
     row = next(r for r in consistency(frame, study) if r["component"] == HEADS[5])
     assert (row["scenarios_flipped"], row["n_scenarios"]) == (1, 2), "3 of the 5 that count"
     assert row["consistency"] == 0.5
     assert (row["n_prompts"], row["n_anywhere"]) == (11, 12)
-    none = consistency(_patches(effects, baseline=-0.01), study)[0]
-    assert (none["n_scenarios"], none["consistency"], none["n_anywhere"]) == (0, None, 12)
+    near = consistency(_patches(effects, baseline=-0.01), study)
+    none = next(r for r in near if r["component"] == HEADS[5])
+    assert (none["prompts_flipped"], none["flipped_anywhere"], none["n_anywhere"]) == (0, 5, 12)
+    assert (none["n_scenarios"], none["consistency"]) == (0, None)
 
 
 def test_flips_of_the_greedy_search_count_where_there_was_a_side():

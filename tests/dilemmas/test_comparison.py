@@ -13,7 +13,7 @@ from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.comparison import Comparison
 from microtome.studies.dilemmas.overlap import chance_overlap, overlaps
 from microtome.studies.dilemmas.patching import Patching
-from microtome.studies.dilemmas.suppression import agreement
+from microtome.studies.dilemmas.suppression import agreement, suppressed
 
 pytestmark = pytest.mark.medium
 BOTH = ("MLP1:base", "base:MLP1")
@@ -65,13 +65,21 @@ def test_only_what_lies_above_the_trained_mlp_can_distinguish(compared):
     assert (rows["distinguishes"] == (both.loc[rows.index] & (larger < 0.05))).all()
 
 
-def test_suppressed_parts_are_those_whose_writing_for_defection_falls(compared):
-    rows = _table(compared, "comparison_suppressed")
-    means = _table(compared, "attribution_full").groupby(["model", "component"])["contribution"]
-    across = _table(compared, "cross_experiment_summary")
-    leaning = across[across["gap_low"] > 0]
+def test_suppressed_parts_are_those_whose_writing_for_defection_falls(compared, zoo):
+    study = zoo.study(models=("base", "MLP1"), pairs=BOTH, resample="wordings")
+    names = ("attribution_differences", "patching_summary", "cross_experiment_summary")
+    tables = {name: _table(compared, name) for name in names}
+    across = tables["cross_experiment_summary"]
+    assert not (across["gap_low"] > 0).any()
+    assert suppressed(tables, study) == [], "neither is shown to lean more to defection"
+    narrow = {"gap_low": across["mean_gap"] - 0.01, "gap_high": across["mean_gap"] + 0.01}
+    rows = pd.DataFrame(
+        suppressed({**tables, "cross_experiment_summary": across.assign(**narrow)}, study)
+    )
+    leaning = across[across["mean_gap"] > 0.01]
     assert set(rows["pair"]) == set(leaning["pair"])
     assert len(rows), "one of the two leans more to defection"
+    means = _table(compared, "attribution_full").groupby(["model", "component"])["contribution"]
     for row in rows.itertuples():
         own, their = (means.mean()[m][row.component] for m in (row.source, row.target))
         assert row.suppressed == (own > 0 and their < own)
