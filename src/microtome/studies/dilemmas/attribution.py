@@ -128,6 +128,6 @@ def _differing(wide: "pd.DataFrame", study: Configuration) -> str:
         return f"Which of the {count} heads and MLPs differ is undecided: {why}."
     claimed = sum(p is not None and p < study.at.alpha for p in p_values(test))
     return (
-        f"{claimed} of {count} heads and MLPs differ ({test.test}, max-T over all of them, "
-        f"p < {study.at.alpha:.2g})."
+        f"{claimed} of {count} heads and MLPs are shown to differ ({test.test}, max-T over "
+        f"all of them, p < {study.at.alpha:.2g})."
     )

@@ -82,7 +82,11 @@ def rests_on_small(gaps: Floats) -> bool:
 
 
 def tested(wide: "pd.DataFrame", study: Configuration) -> Columns:
-    """The configured test of every column of a table "prompt column", by max-T."""
+    """The configured test of every column of a table "prompt column", by max-T.
+
+    Over wordings every prompt is a cluster of its own: differences between scenarios then count
+    as noise, which claims less than strata would.
+    """
     names: list[Hashable] | None = None
     if study.resample == "scenarios":
         names = list(wide.index.get_level_values("scenario"))

@@ -67,8 +67,8 @@ def _effective(pair: Across, study: Configuration) -> str:
     if why:
         return f"Which of the {n} components have an effect is undecided: {why}."
     return (
-        f"{pair.counts['n_nonzero']} of {n} components have an effect ({pair.test.test}, max-T, "
-        f"p < {study.at.alpha:.2g})."
+        f"{pair.counts['n_nonzero']} of {n} components are shown to have an effect "
+        f"({pair.test.test}, max-T, p < {study.at.alpha:.2g})."
     )
 
 

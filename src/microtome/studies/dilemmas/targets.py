@@ -152,4 +152,7 @@ def _needed(lost: pd.DataFrame, study: Configuration) -> str:
         return f"Which are needed at all is undecided: {why}."
     p = zip(p_values(test), lost.mean(), strict=True)
     claimed = sum(one is not None and one < study.at.alpha and mean > 0 for one, mean in p)
-    return f"{claimed} of {count} are needed ({test.test}, max-T, p < {study.at.alpha:.2g})."
+    return (
+        f"{claimed} of {count} are shown to be needed ({test.test}, max-T, "
+        f"p < {study.at.alpha:.2g})."
+    )
