@@ -12,7 +12,7 @@ from microtome.studies.dilemmas.design import mean_over, unpaired
 from microtome.studies.dilemmas.effects import peer_ranks, summarised, towards
 from microtome.studies.dilemmas.flips import flip_finding
 from microtome.studies.dilemmas.largest import largest
-from microtome.studies.dilemmas.lens import _leaning
+from microtome.studies.dilemmas.lens import leaning
 from microtome.studies.dilemmas.singles import pair_findings
 
 STATES = ("CC", "CC", "CD", "DC", "DD")
@@ -168,11 +168,11 @@ def test_the_lens_does_not_narrate_silence_or_a_lean_across_0():
         for i, own in enumerate(deltas) for j, d in enumerate(own)
     ])  # fmt: skip
     held = mean_over(frame, "final_delta", study)
-    assert "without a lean" in _leaning(frame, "Base", held, study)
+    assert "without a lean" in leaning(frame, "Base", held, study)
     clear = frame.assign(final_delta=frame["final_delta"] + 9)
-    leaning = mean_over(clear, "final_delta", study)
-    assert "leaning to defect" in _leaning(clear, "Base", leaning, study)
-    assert "neither" in _leaning(clear.assign(p_neither=0.9), "Base", leaning, study)
+    lean = mean_over(clear, "final_delta", study)
+    assert "leaning to defect" in leaning(clear, "Base", lean, study)
+    assert "neither" in leaning(clear.assign(p_neither=0.9), "Base", lean, study)
 
 
 def _after(found):

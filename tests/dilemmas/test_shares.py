@@ -137,6 +137,23 @@ def test_a_share_and_its_interval_are_the_formula(resample):
     assert share.excludes(0)
 
 
+def test_a_share_over_other_wordings_covers():
+    """Three wordings of five scenarios whose gaps and shares differ as the specimen's do."""
+    rng, covered, n = np.random.default_rng(0), 0, 150
+    gap, share = np.array([3.4, 0.3, -12.2, -0.6, -12.8]), np.array([0.6, -1, 0.5, 0.8, 0.3])
+    true = signed_share(share * gap, gap)
+    for _ in range(n):
+        gaps = gap * (1 + 0.15 * rng.normal(size=(3, 5)))
+        effects = share * gaps + 0.15 * gap * rng.normal(size=(3, 5))
+        frame = _frame(effects.ravel(), gaps.ravel())
+        found = share_of_gap(frame, "effect", "gap", _study(resample="wordings", resamples=499))
+        covered += found.low <= true <= found.high
+    assert covered / n > 0.92
+    over = share_of_gap(frame, "effect", "gap", _study())
+    assert over.low is None
+    assert "denominator may be 0" in over.reason, "of other scenarios this says nothing"
+
+
 def test_no_share_of_gaps_that_are_nearly_nothing():
     """Three gaps of 0.01 to 0.05 make a share of them a share of rounding."""
     tiny = np.array([0.05, -0.01, 0.03, 0.02, 0.04])

@@ -120,14 +120,14 @@ def _finding(frame: "pd.DataFrame", label: str, n_layers: int, study: Configurat
     final = mean_over(frame, "final_delta", study)
     settled = int(np.median(frame["settles_at"]))
     return Finding(
-        f"{_leaning(frame, label, final, study)}: Δ = {final.value:+.2f} on average "
+        f"{leaning(frame, label, final, study)}: Δ = {final.value:+.2f} on average "
         f"({worded(final, study.resample, '+.2f')}). Its sign settles at layer {settled} of "
         f"{n_layers - 1} (median).",
         final.value, final.low, final.high, unit="Δ logit (D − C)", n=final.n, about=label,
     )  # fmt: skip
 
 
-def _leaning(frame: "pd.DataFrame", label: str, final: Interval, study: Configuration) -> str:
+def leaning(frame: "pd.DataFrame", label: str, final: Interval, study: Configuration) -> str:
     """What a model ends with: an action, none that is shown, or no answer at all."""
     neither = float(frame["p_neither"].mean())
     if neither > study.silent_above:
