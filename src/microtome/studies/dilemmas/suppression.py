@@ -79,8 +79,8 @@ def agreement(part: "pd.DataFrame", study: Configuration) -> float:
         effects = alike["mean_delta_change"].to_numpy(float)
         count = int(alike["suppressed"].sum())
         observed += float(effects[alike["suppressed"].to_numpy(bool)].sum())
-        dealt = rng.permuted(np.tile(effects, (study.resamples, 1)), axis=1)
-        drawn += dealt[:, :count].sum(1)
+        shuffled = rng.permuted(np.tile(effects, (study.resamples, 1)), axis=1)
+        drawn += shuffled[:, :count].sum(1)
     # Equal sums in another order differ by rounding; they count as reaching the observed one.
     reached = int((drawn >= observed - 1e-9 * abs(observed)).sum())
     return (reached + 1) / (study.resamples + 1)
