@@ -9,8 +9,11 @@ import pytest
 
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
+from microtome.studies.dilemmas.attribution import Attribution
+from microtome.studies.dilemmas.comparison import Comparison
 from microtome.studies.dilemmas.overlap import chance_overlap, overlaps
-from microtome.studies.dilemmas.suppression import agreement
+from microtome.studies.dilemmas.patching import Patching
+from microtome.studies.dilemmas.suppression import agreement, suppressed
 
 pytestmark = pytest.mark.medium
 BOTH = ("MLP1:base", "base:MLP1")
@@ -21,7 +24,7 @@ def compared(zoo, tmp_path_factory):
     """MLP1 and base, which differ in the second layer's MLP alone, patched both ways."""
     study = zoo.study(
         models=("base", "MLP1"), pairs=BOTH, output_dir=tmp_path_factory.mktemp("runs"),
-        steps=("comparison",),
+        steps=("comparison",), resample="wordings",
     )  # fmt: skip
     return run(study, terminal=Terminal())
 
@@ -52,29 +55,50 @@ def test_only_what_lies_above_the_trained_mlp_can_distinguish(compared):
     assert rows.loc[below, "two_way"].abs().max() < 1e-5
     assert not rows.loc[below, "distinguishes"].any()
     summary = _table(compared, "patching_summary").set_index(["source", "component"])
-    expected = summary["mean_delta_change"]
-    ways = (expected["MLP1"] - expected["base"]).loc[rows.index] / 2
-    assert rows["two_way"].tolist() == pytest.approx(
-        (ways * np.where(rows["first"] == "MLP1", 1, -1)).tolist(), abs=1e-6
+    towards = summary["mean_towards"]
+    ways = (towards["MLP1"] + towards["base"]).loc[rows.index] / 2
+    assert rows["two_way"].tolist() == pytest.approx(ways.tolist(), abs=1e-6)
+    p = summary["p_max_t"]
+    larger = np.maximum(p["MLP1"], p["base"]).loc[rows.index]
+    assert rows["p_both"].tolist() == pytest.approx(larger.tolist())
+    both = (towards["MLP1"] > 0) & (towards["base"] > 0)
+    assert (rows["distinguishes"] == (both.loc[rows.index] & (larger < 0.05))).all()
+
+
+def test_suppressed_parts_are_those_whose_writing_for_defection_falls(compared, zoo):
+    study = zoo.study(models=("base", "MLP1"), pairs=BOTH, resample="wordings")
+    names = ("attribution_differences", "patching_summary", "cross_experiment_summary")
+    tables = {name: _table(compared, name) for name in names}
+    across = tables["cross_experiment_summary"]
+    assert not (across["gap_low"] > 0).any()
+    assert suppressed(tables, study) == [], "neither is shown to lean more to defection"
+    narrow = {"gap_low": across["mean_gap"] - 0.01, "gap_high": across["mean_gap"] + 0.01}
+    rows = pd.DataFrame(
+        suppressed({**tables, "cross_experiment_summary": across.assign(**narrow)}, study)
     )
-
-
-def test_suppressed_parts_are_those_whose_writing_for_defection_falls(compared):
-    rows = _table(compared, "comparison_suppressed")
-    means = _table(compared, "attribution_full").groupby(["model", "component"])["contribution"]
-    across = _table(compared, "cross_experiment_summary")
-    leaning = across[across["mean_gap"] > 0.1]
+    leaning = across[across["mean_gap"] > 0.01]
     assert set(rows["pair"]) == set(leaning["pair"])
     assert len(rows), "one of the two leans more to defection"
+    means = _table(compared, "attribution_full").groupby(["model", "component"])["contribution"]
     for row in rows.itertuples():
         own, their = (means.mean()[m][row.component] for m in (row.source, row.target))
         assert row.suppressed == (own > 0 and their < own)
 
 
-def test_the_design_of_two_scenarios_is_said_to_show_nothing(compared):
-    texts = [f["text"] for f in _findings(compared)]
-    assert any("as it reaches p = 0.5" in text for text in texts)
-    assert not _table(compared, "comparison_suppressed")["claimed"].any()
+def test_the_design_of_two_scenarios_is_said_to_show_nothing(compared, zoo):
+    """The same tables, asked about scenarios: no gap, no component, no pair is claimed."""
+    study = zoo.study(models=("base", "MLP1"), pairs=BOTH)
+    names = ("attribution_full", "patching_results", "comparison_weights")
+    tables = {name: _table(compared, name) for name in names}
+    for step in (Attribution(), Patching()):
+        made = step.conclude(study, tables, {}).tables
+        tables |= {name: pd.DataFrame(rows) for name, rows in made.items()}
+    found = Comparison().conclude(study, tables, {})
+    texts = " ".join(finding.text for finding in found.findings)
+    assert "No receiver is shown to lean less to defection" in texts
+    assert "this design (scenarios) cannot show that any of them distinguishes" in texts
+    assert "Which are needed at all is undecided: 2 clusters" in texts
+    assert not any(row["distinguishes"] for row in found.tables["comparison_both_ways"])
 
 
 def test_findings_can_be_compared_between_runs(compared):

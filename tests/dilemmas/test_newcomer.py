@@ -14,10 +14,10 @@ def test_a_finding_says_when_the_answers_are_not_the_models_own():
     rows = [
         {"model": "base", "scenario": "s", "variant": v, "state": state, "p_defect": 0.0,
          "p_cooperate": 1.0 - neither, "p_neither": neither, "delta": -1.0}
-        for neither in (0.99,) for v, state in enumerate(("CC", "CD", "DC", "DD"))
+        for neither in (0.3,) for v, state in enumerate(("CC", "CD", "DC", "DD"))
     ]  # fmt: skip
     text = findings_of(pd.DataFrame(rows), "base", study)[0].text
-    assert "neither answer with probability 0.99" in text
+    assert "neither answer with probability 0.30" in text
     sure = pd.DataFrame(rows).assign(p_neither=0.0, p_cooperate=1.0)
     assert "neither" not in findings_of(sure, "base", study)[0].text
 

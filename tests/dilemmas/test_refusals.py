@@ -36,6 +36,8 @@ def refused(zoo, tmp_path, sentence_of):
         (["--models", "base", "--scenario", "CD_punished"], "scenario"),
         (["--models", "base", "--level", "1.5"], "level cannot be"),
         (["--models", "base", "--chat"], "no chat template"),
+        (["--models", "base", "--named", "L0H9"], "named asks for 'L0H9'"),
+        (["--models", "base", "--flip-floor", "-1"], "flip-floor"),
     ],
 )
 def test_a_wrong_flag_is_one_sentence(refused, flags, said):

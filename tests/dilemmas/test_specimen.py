@@ -1,11 +1,12 @@
 """On the embedded specimen the four fine-tunes choose as their rewards say."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.behaviour import Behaviour
-from microtome.studies.dilemmas.choices import by_state
+from microtome.studies.dilemmas.choices import by_state, findings_of
 from microtome.studies.dilemmas.models import load_models
 
 pytestmark = pytest.mark.medium
@@ -50,3 +51,31 @@ def test_payoffs_and_penalty_make_it_answer_in_kind(p_defect):
 
 def test_the_base_model_prefers_neither(p_defect):
     assert p_defect["base"].between(0.25, 0.75).all()
+
+
+def test_other_wordings_are_drawn_within_their_scenario():
+    """Hybrid − Base over 60 wordings, beside a bootstrap of our own within scenarios."""
+    study = Dilemmas(
+        model="specimen:world", models=("base", "PT4_COREDe"), wordings=9, resample="wordings"
+    )
+    step, models = Behaviour(), load_models(study)
+    frame = pd.DataFrame(
+        row
+        for unit in step.units(study)
+        for row in step.compute(unit, models, study).tables["behaviour"]
+    )
+    wide = frame.pivot_table(index=["scenario", "variant"], columns="model", values="p_defect")
+    change = (wide["PT4_COREDe"] - wide["base"]).unstack("scenario").to_numpy()
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(12, size=(4000, 12, 5))
+    within = np.take_along_axis(change[None], drawn, 1).mean((1, 2))
+    across = rng.choice(change.ravel(), (4000, 60)).mean(1)
+    ends = np.quantile(within, [0.025, 0.975])
+    assert ends == pytest.approx([-0.089, -0.077], abs=0.003)
+    (text,) = [f for f in findings_of(frame, "PT4_COREDe", study) if f.unit == "P(defect) − Base"]
+    assert [text.low, text.high] == pytest.approx(ends.tolist(), abs=0.004)
+    assert np.ptp(np.quantile(across, [0.025, 0.975])) > 8 * (text.high - text.low)
+    assert "Hybrid defects less than Base" in text.text
+    over_scenarios = study.model_copy(update={"resample": "scenarios"})
+    (text,) = [f for f in findings_of(frame, "PT4_COREDe", over_scenarios) if f.unit == text.unit]
+    assert "not shown to defect more or less than Base" in text.text

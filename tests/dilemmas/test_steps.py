@@ -17,6 +17,7 @@ import microtome as mt
 from microtome.studies.dilemmas.models import batches, load_models
 from microtome.studies.dilemmas.wordings import prompts_of
 from tests.dilemmas.conftest import SCENARIOS
+from tests.dilemmas.plain import signed_share
 
 pytestmark = pytest.mark.medium
 PLACE = ["model", "scenario", "variant"]
@@ -192,10 +193,9 @@ def test_the_circuit_holds_what_can_differ_and_nothing_to_spare(finished):
     members = members[(members["source"] == "MLP1") & (members["target"] == "base")]
     allowed = {"L1_MLP", "L2_MLP", "L2H0", "L2H1", "L2H2", "L2H3"}
     assert "L1_MLP" in set(members["component"]) <= allowed
-    assert (members["leave_one_out"] < 0.9).all(), "no member can be spared"
     line = _table(finished, "circuits_summary").set_index(["source", "target"]).loc["MLP1", "base"]
     assert line["found"]
-    assert line["faithfulness"] >= 0.9
+    assert line["searched_f"] >= 0.9
     assert line["n_held_out"] == 2 * len(SCENARIOS)
 
 
@@ -218,7 +218,11 @@ def test_a_circuit_is_assessed_on_wordings_it_was_not_found_on(finished, zoo):
         some, none, all_ = (float(r.final_logits[0, plus] - r.final_logits[0, minus]) for r in runs)
         moved.append(some - none)
         gap.append(all_ - none)
-    assert line["held_out"] == pytest.approx(sum(moved) / sum(gap), abs=1e-3)
+    assert line["faithfulness"] == pytest.approx(signed_share(moved, gap), abs=1e-3)
+    rows = _table(finished, "circuits_held_out")
+    rows = rows[(rows["source"] == "MLP1") & (rows["target"] == "base")]
+    assert rows["gap"].tolist() == pytest.approx(gap, abs=1e-4)
+    assert rows["effect"].tolist() == pytest.approx(moved, abs=1e-4)
 
 
 def test_equal_models_have_no_circuit(finished):
@@ -232,8 +236,10 @@ def test_equal_models_have_no_circuit(finished):
 
 def test_two_scenarios_allow_no_claim_by_flipped_signs(finished):
     across = _table(finished, "cross_experiment_summary")
-    assert (across["smallest_p"] == 2 / 2 ** len(SCENARIOS)).all()
-    assert (across["n_nonzero"] == 0).all()
+    assert (across["undecided"] == "2 clusters; testing for a mean of 0 takes 6").all()
+    assert across["n_nonzero"].isna().all()
+    assert across["gap_low"].isna().all()
+    assert not across["top_settled"].any()
 
 
 def test_consistency_counts_flipped_scenarios(finished):
@@ -241,9 +247,13 @@ def test_consistency_counts_flipped_scenarios(finished):
     table = _table(finished, "patching_consistency").set_index(["source", "target", "component"])
     assert table["prompts_flipped"].sum() > 0
     for place, part in results.groupby(["source", "target", "component"]):
-        flipped = [g["action_flipped"].mean() > 0.5 for _, g in part.groupby("scenario")]
+        clear = part[part["baseline_delta"].abs() >= 0.1]
+        flipped = [g["action_flipped"].mean() > 0.5 for _, g in clear.groupby("scenario")]
+        assert table.loc[place, "prompts_flipped"] == clear["action_flipped"].sum()
+        assert table.loc[place, "flipped_anywhere"] == part["action_flipped"].sum()
         assert table.loc[place, "scenarios_flipped"] == sum(flipped)
-        assert table.loc[place, "consistency"] == pytest.approx(np.mean(flipped))
+        if flipped:
+            assert table.loc[place, "consistency"] == pytest.approx(np.mean(flipped))
 
 
 def test_figures_of_every_step_are_drawn_with_the_data_behind_them(finished):

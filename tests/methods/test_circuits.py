@@ -54,11 +54,58 @@ def test_the_or_gate_needs_both_branches_for_the_difference(architecture):
     assert alone.without == pytest.approx(0.5, abs=0.1), "the other branch still works"
 
 
-def test_random_circuits_of_its_size_do_nothing():
-    case, _ = noising("gpt2", 3.0, False, "keys")
-    found = find_circuit(*case, n_random=50)
+def test_p_and_f_are_taken_where_nothing_was_searched():
+    """Four prompts choose the circuit, the two others say what it is worth."""
+    (model, clean, corrupt, sites, directions), truth = noising("gpt2", 3.0, False, "keys")
+    searched = find_circuit(model, clean[:4], corrupt[:4], sites, directions[:4], n_random=10)
+    assert set(searched.members) == truth
+    assert searched.random
+    assert searched.beaten_by_random is None, "its own prompts give no p"
+    others = (model, clean[4:], corrupt[4:], sites, directions[4:])
+    found = assess_circuit(*others, searched.members, n_random=50)
     assert max(found.random) < 0.5 < found.faithfulness
     assert found.beaten_by_random == pytest.approx(1 / 51)
+
+
+def test_gaps_of_opposite_signs_do_not_cancel(checkpoint):
+    """Two prompts exchanged with each other: Σ sign(gap)·effect / Σ|gap|, by hand."""
+    model = mt.load(str(checkpoint("gemma2")))
+    texts = ([CLEAN, CORRUPT], [CORRUPT, CLEAN])
+    members = {"L0H1", "L1_MLP", "L2H0"}
+    donor = model.run(texts[1], read=NODES)
+    sites = [s for node in NODES for s in node.expand(model.parts.sizes)]
+
+    def logits(kept):
+        edits = [Replace(s, donor) for s in sites if s.component not in kept]
+        return model.run(texts[0], write=edits, logits="last").logits.double()
+
+    ends = logits({s.component for s in sites}) - logits(set())
+    apart = (ends[0] - ends[1])[:259]
+    up, down = int(apart.argmax()), int(apart.argmin())
+    found = assess_circuit(model, *texts, NODES, model.direction(up, down), members, n_random=0)
+    gaps = ends[:, up] - ends[:, down]
+    assert gaps[0] * gaps[1] < 0, "one gap leads up, the other down"
+    alone = logits(members) - logits(set())
+    effects = alone[:, up] - alone[:, down]
+    expected = float((gaps.sign() * effects).sum() / gaps.abs().sum())
+    assert found.faithfulness == pytest.approx(expected, abs=1e-3)
+    assert abs(expected - float(effects.sum() / gaps.sum())) > 0.1, "the ratio of means is another"
+    assert found.effects == pytest.approx(effects.tolist(), abs=1e-4)
+    assert found.gaps == pytest.approx(gaps.tolist(), abs=1e-4)
+
+
+def test_nodes_are_ranked_by_what_they_do_towards_the_donor(checkpoint):
+    """The exact effects, each signed towards its donor, whichever way that lies."""
+    model = mt.load(str(checkpoint("gemma2")))
+    texts, direction = ([CLEAN, CORRUPT], [CORRUPT, CLEAN]), model.direction(50, 60)
+    order = faithfulness_curve(model, *texts, NODES, direction).order
+    there, back = (mt.patch(model, *pair, NODES, direction) for pair in (texts, texts[::-1]))
+    size = np.zeros(len(order))
+    for found in (there, back):
+        sign = np.sign(found.donor - found.baseline).numpy()[:, None]
+        size = np.maximum(size, np.abs((sign * found.effects.numpy()).mean(0)))
+    expected = np.array(there.nodes)[np.argsort(-size, kind="stable")]
+    assert list(order) == expected.tolist()
 
 
 @pytest.mark.parametrize("architecture", GATED)
@@ -174,5 +221,5 @@ def test_tables_show_what_was_found(checkpoint):
         model, CLEAN, CORRUPT, [head_out[:, :], mlp_out[:]], model.direction(50, 60), ["L0H0"]
     )
     assert list(found.table()["component"]) == ["L0H0"]
-    assert "f(circuit)" in found._repr_html_()
+    assert "nothing replaced" in found._repr_html_()
     assert torch.isfinite(torch.tensor(found.top(1)[0][1]))

@@ -6,11 +6,13 @@ Zou & Donner 2008. Each group brings the interval of its own kind (share or unbo
 differences are means: take the difference within each cluster first.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from microtome.errors import InputError
 from microtome.statistics.grouping import Names, finite, grouped, inside
 from microtome.statistics.interval import Interval, without_interval
 from microtome.statistics.level import Floats, Level
@@ -24,6 +26,7 @@ from microtome.statistics.ratios import (
     share_reach,
 )
 from microtome.statistics.reach import Hull, Mapped, Mover, Share
+from microtome.statistics.strata import by_stratum, reach_of
 
 
 def difference(
@@ -33,6 +36,8 @@ def difference(
     *,
     a_clusters: Names = None,
     b_clusters: Names = None,
+    a_strata: Names = None,
+    b_strata: Names = None,
     within: tuple[float, float] = ANYTHING,
     null: float = 0.0,
 ) -> Interval:
@@ -40,9 +45,12 @@ def difference(
 
     `within` is the range of a single value. Below 2 clusters on a side (4 if unbounded) there is
     no interval, nor where a side's unbounded values are all equal. `limited`: the limit on the
-    reach acts on a side.
+    reach acts on a side. With strata (of both groups) each side is the stratified mean of `mean`.
     """
     sides = [inside(finite(one), within) for one in (a, b)]
+    if a_strata is not None or b_strata is not None:
+        names, strata = (a_clusters, b_clusters), (a_strata, b_strata)
+        return _stratified(sides, names, strata, at, within, null)
     groups = [
         grouped(names, len(s)) for names, s in zip((a_clusters, b_clusters), sides, strict=True)
     ]
@@ -63,6 +71,30 @@ def difference(
     both = Mapped(Mover(first, second, values), (-width, width))
     found = interval(both, value, at, n, count, "mover", null)
     return replace(found, limited=any(_limited(one, at) for one in reaches))
+
+
+def _stratified(
+    sides: Sequence[Floats],
+    clusters: tuple[Names, Names],
+    strata: tuple[Names, Names],
+    at: Level,
+    within: tuple[float, float],
+    null: float,
+) -> Interval:
+    """Two stratified means; each side resamples its clusters within its strata."""
+    parts = []
+    for side, names, kinds in zip(sides, clusters, strata, strict=True):
+        if kinds is None:
+            raise InputError("Strata are given for both groups or for neither.")
+        parts.append(by_stratum(side, names, kinds))
+    first, second = (reach_of(part, at, within) for part in parts)
+    value, n = first.value - second.value, sum(map(len, sides))
+    count = first.clusters + second.clusters
+    if first.reach is None or second.reach is None:
+        return without_interval(value, at.level, n, count, first.reason or second.reason)
+    width = within[1] - within[0]
+    both = Mapped(Mover(first.reach, second.reach, (first.value, second.value)), (-width, width))
+    return interval(both, value, at, n, count, "mover, stratified", null)
 
 
 def _ordered(means: Floats) -> Floats:

@@ -17,7 +17,7 @@ from microtome.statistics.grouping import Names, all_equal, grouped
 from microtome.statistics.interval import Interval, without_interval
 from microtome.statistics.level import Floats, Level
 from microtome.statistics.ratios import canonical, interval, share_reach
-from microtome.statistics.reach import Hull, Mapped, p_value, studentised
+from microtome.statistics.reach import Hull, Mapped, Share, p_value, studentised
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,30 +52,52 @@ def by_stratum(values: Floats, clusters: Names, strata: Sequence[Hashable]) -> l
     return sorted(parts, key=lambda part: tuple(np.abs(part.values - part.values.mean())))
 
 
-def stratified(
-    parts: Sequence[Stratum], n: int, at: Level, within: tuple[float, float], null: float
-) -> Interval:
-    """Mean of the strata's means with an interval over the clusters within them; `n` items."""
+@dataclass(frozen=True, eq=False)
+class Side:
+    """Mean over strata with its reach, or the reason why it has none."""
+
+    value: float
+    clusters: int
+    reach: Share | Mapped | None
+    hull: Hull | None = None
+    reason: str = ""
+
+
+def reach_of(parts: Sequence[Stratum], at: Level, within: tuple[float, float]) -> Side:
+    """Mean of the strata's means and how far its interval reaches at any level."""
     values = [part.values for part in parts]
     value = min(max(_mean(values), within[0]), within[1])
     sizes = np.array([len(one) for one in values])
     count = int(sizes.sum())
     if sizes.min() < 2:
-        return without_interval(value, at.level, n, count, "a stratum has one cluster only")
+        return Side(value, count, None, reason="a stratum has one cluster only")
     variances = np.array([0.0 if all_equal(one) else one.var(ddof=1) / len(one) for one in values])
     error = float(np.sqrt(variances.sum())) / len(parts)
     if np.isfinite(within).all():
         squared = error**2 if error > 0 else None
-        reach = share_reach(value, squared, count, within, float((sizes - 1).sum()))
-        return interval(reach, value, at, n, count, "clopper-pearson, stratified", null)
+        share = share_reach(value, squared, count, within, float((sizes - 1).sum()))
+        return Side(value, count, share)
     if error == 0:
         why = "all values of each stratum are equal: nothing is known of their spread"
-        return without_interval(value, at.level, n, count, why)
+        return Side(value, count, None, reason=why)
     df = float(variances.sum() ** 2 / (variances**2 / (sizes - 1)).sum())
     hull = Hull(value, error, df)
     if sizes.min() > 2:
         hull = _drawn_within(values, hull, at)
-    low, high = Mapped(hull, within).ends(at.alpha)
+    return Side(value, count, Mapped(hull, within), hull)
+
+
+def stratified(
+    parts: Sequence[Stratum], n: int, at: Level, within: tuple[float, float], null: float
+) -> Interval:
+    """Mean of the strata's means with an interval over the clusters within them; `n` items."""
+    side = reach_of(parts, at, within)
+    value, count, hull = side.value, side.clusters, side.hull
+    if side.reach is None:
+        return without_interval(value, at.level, n, count, side.reason)
+    if hull is None:
+        return interval(side.reach, value, at, n, count, "clopper-pearson, stratified", null)
+    low, high = side.reach.ends(at.alpha)
     limited = hull.limited(at.alpha)
     name, rest = _decider(parts) if limited else ("", None)
     return Interval(

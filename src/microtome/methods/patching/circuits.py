@@ -6,7 +6,8 @@
     gap                max |f(C∖K) − f(M∖K)| over K = ∅, C and every single member
 
 The gap is Wang et al.'s completeness (arXiv 2211.00593): a cut that flips the answer and computes
-nothing has f(C) = 0 and a gap of 1.
+nothing has f(C) = 0 and a gap of 1. On the prompts that a search used, f and its rank among random
+circuits say nothing: the search chose for them. Take both from `assess_circuit` on other prompts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +38,8 @@ class Circuit(Result):
     `without` is f of the model without the circuit (0 is complete), `leave_one_out` f(C∖c) and
     `knocked_out` f(M∖c) of each member, `random` f of random circuits of the same size and kinds
     (as many heads, as many MLPs), `gap` the completeness gap, `full` and `empty` the mean Δ of
-    both ends.
+    both ends, `effects` m(C) − m(∅) and `gaps` m(all) − m(∅) of each prompt in logits. `searched`
+    says that the circuit was chosen on these very prompts.
     """
 
     members: tuple[str, ...]
@@ -52,6 +54,9 @@ class Circuit(Result):
     full: float
     empty: float
     audit: tuple[Audit, ...]
+    effects: tuple[float, ...] = ()
+    gaps: tuple[float, ...] = ()
+    searched: bool = False
 
     @property
     def found(self) -> bool:
@@ -59,8 +64,13 @@ class Circuit(Result):
         return self.faithfulness >= self.tau
 
     @property
-    def beaten_by_random(self) -> float:
-        """p = (1 + random circuits that are as faithful) / (1 + their number)."""
+    def beaten_by_random(self) -> float | None:
+        """p = (1 + random circuits that are as faithful) / (1 + their number).
+
+        None on the prompts that the circuit was chosen on, and without random circuits.
+        """
+        if self.searched or not self.random:
+            return None
         reached = sum(f >= self.faithfulness for f in self.random)
         return (1 + reached) / (1 + len(self.random))
 
@@ -108,7 +118,13 @@ def assess_circuit(
 
 
 def assessed(
-    resampling: Resampling, members: Sequence[str], *, tau: float, n_random: int, seed: int
+    resampling: Resampling,
+    members: Sequence[str],
+    *,
+    tau: float,
+    n_random: int,
+    seed: int,
+    searched: bool = False,
 ) -> Circuit:
     """A circuit with all its controls."""
     chosen, every = tuple(members), resampling.nodes
@@ -130,7 +146,10 @@ def assessed(
         tau=tau,
         full=float(resampling.full.mean()),
         empty=float(resampling.empty.mean()),
-        audit=_audits(resampling, own, tau),
+        audit=(_same(resampling), *([Audit("f(circuit)", own, tau, ">=")] if searched else [])),
+        effects=tuple((resampling.deltas([chosen])[0] - resampling.empty).tolist()),
+        gaps=tuple(resampling.gaps.tolist()),
+        searched=searched,
     )
 
 
@@ -151,11 +170,8 @@ def less(nodes: Iterable[str], node: str) -> frozenset[str]:
     return frozenset(nodes) - {node}
 
 
-def _audits(resampling: Resampling, own: float, tau: float) -> tuple[Audit, ...]:
-    """All nodes kept is the model itself; the circuit reaches τ."""
+def _same(resampling: Resampling) -> Audit:
+    """All nodes kept is the model itself."""
     again = resampling.read([resampling.nodes])[0]
     gap = float((again - resampling.full).abs().max() / resampling.full.abs().max())
-    return (
-        Audit("nothing replaced = the model", gap, resampling.bound),
-        Audit("f(circuit)", own, tau, ">="),
-    )
+    return Audit("nothing replaced = the model", gap, resampling.bound)

@@ -1,10 +1,12 @@
 """What a set of nodes does alone: everything outside it takes the donor's activations.
 
     m(C) = Δ of the receiver with every node outside C replaced by the donor's
-    f(C) = (m(C) − m(∅)) / (m(all) − m(∅))            ratio of means over prompts
+    f(C) = Σ sign(gap)·(m(C) − m(∅)) / Σ |gap|        gap = m(all) − m(∅), sums over prompts
 
-m(all) is the receiver untouched, m(∅) every node replaced (its embeddings stay). Many sets share
-one batched pass. Chan et al. 2022, "Causal scrubbing"; Wang et al. 2022, arXiv 2211.00593.
+m(all) is the receiver untouched, m(∅) every node replaced (its embeddings stay). Each prompt's
+effect counts towards its own m(all), so prompts whose gaps have opposite signs do not cancel.
+Many sets share one batched pass. Chan et al. 2022, "Causal scrubbing"; Wang et al. 2022, arXiv
+2211.00593.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,11 +38,11 @@ class Resampling:
     known: dict[Members, Float[Tensor, " batch"]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        gap = self.full - self.empty
-        if abs(float(gap.mean())) < SMALLEST_GAP:
+        size = float(self.gaps.abs().mean())
+        if size < SMALLEST_GAP:
             raise InputError(
-                f"Replacing every node changes Δ by {float(gap.mean()):.2g} logits on average, so "
-                f"no part of that change can be explained; give a donor that answers differently."
+                f"Replacing every node changes Δ by {size:.2g} logits on average, so no part of "
+                f"that change can be explained; give a donor that answers differently."
             )
 
     @property
@@ -57,6 +59,11 @@ class Resampling:
         """m(∅): Δ with every node replaced."""
         return self.deltas([frozenset()])[0]
 
+    @property
+    def gaps(self) -> Float[Tensor, " batch"]:
+        """m(all) − m(∅) of each prompt, of either sign."""
+        return self.full - self.empty
+
     def deltas(self, kept: Sequence[Iterable[str]]) -> Float[Tensor, "set batch"]:
         """m(C) of each set of kept nodes."""
         sets = [frozenset(members) for members in kept]
@@ -67,7 +74,7 @@ class Resampling:
         return torch.stack([self.known[members] for members in sets])
 
     def read(self, kept: Sequence[Iterable[str]]) -> Float[Tensor, "set batch"]:
-        """The same, run anew: as many sets in one pass as fit."""
+        """The same, run again: as many sets in one pass as fit."""
         sets = [frozenset(members) for members in kept]
         size = self._at_once
         parts = [sets[start : start + size] for start in range(0, len(sets), size)]
@@ -75,8 +82,8 @@ class Resampling:
 
     def faithfulness(self, kept: Sequence[Iterable[str]]) -> list[float]:
         """f(C) of each set of kept nodes."""
-        means = self.deltas(kept).mean(-1) - self.empty.mean()
-        return (means / (self.full - self.empty).mean()).tolist()
+        towards = ((self.deltas(kept) - self.empty) * self.gaps.sign()).sum(-1)
+        return (towards / self.gaps.abs().sum()).tolist()
 
     @property
     def bound(self) -> float:

@@ -6,16 +6,19 @@
 
 f is `resampling.py`'s: everything outside C takes the donor's activations. The result is locally
 minimal (no single node can go) and need not be the only one: of redundant branches either is
-right. What a claim needs beside f is in `circuits.py`.
+right. Its f and its rank among random circuits belong to other prompts: `assess_circuit` takes
+them there. What a claim needs beside f is in `circuits.py`.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float
+from torch import Tensor
 
 from microtome.errors import InputError
 from microtome.methods.patching.circuits import N_RANDOM, TAU, Circuit, assessed, less
-from microtome.methods.patching.exact import patch
+from microtome.methods.patching.exact import Patching, patch
 from microtome.methods.patching.resampling import Resampling
 from microtome.methods.patching.setting import Directions, Donor, Setting, setting
 from microtome.model.model import Model, Text
@@ -47,21 +50,30 @@ def find_circuit(
     resampling = Resampling(given)
     order = checked(ranking, given.nodes) if ranking is not None else ranked(given)
     members = eliminated(resampling, grown(resampling, order, tau), tau)
-    return assessed(resampling, members, tau=tau, n_random=n_random, seed=seed)
+    return assessed(resampling, members, tau=tau, n_random=n_random, seed=seed, searched=True)
 
 
 def ranked(given: Setting) -> tuple[str, ...]:
-    """Nodes by their larger mean |effect|: donor's into the receiver, or the other way round."""
+    """Nodes by their larger mean effect: donor's into the receiver, or the other way round.
+
+    Each prompt's effect counts towards its donor, as in f; the order is by magnitude.
+    """
     receiver, donor = given.receiver, given.donor
     noised = patch(receiver.model, receiver.tokens, donor, given.sites, given.direction,
                    audited=False)  # fmt: skip
-    size = noised.effects.mean(0).abs()
+    size = _towards(noised)
     if not donor.edited:
         restored = patch(donor.model, donor.tokens, receiver, given.sites, given.direction,
                          audited=False)  # fmt: skip
-        size = size.maximum(restored.effects.mean(0).abs())
+        size = size.maximum(_towards(restored))
     order = size.argsort(descending=True, stable=True)
     return tuple(given.nodes[n] for n in order.tolist())
+
+
+def _towards(found: Patching) -> Float[Tensor, " node"]:
+    """|mean effect| of each node, each prompt's signed towards its donor."""
+    sign = (found.donor - found.baseline).sign()
+    return (found.effects * sign[:, None]).mean(0).abs()
 
 
 def grown(resampling: Resampling, order: Sequence[str], tau: float) -> list[str]:

@@ -12,10 +12,18 @@ import microtome as mt
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.contributions import differences, ranked, summarised
+from microtome.studies.dilemmas.contributions import (
+    RANKED,
+    changes_of,
+    differences,
+    ranked,
+    summarised,
+)
 from microtome.studies.dilemmas.costs import prompt_cost
-from microtome.studies.dilemmas.evidence import clusters, present, smallest_p
+from microtome.studies.dilemmas.design import by_component, p_values, tested, undecided
 from microtome.studies.dilemmas.figures.attribution import attribution_figures
+from microtome.studies.dilemmas.frames import present
+from microtome.studies.dilemmas.largest import largest
 from microtome.studies.dilemmas.models import (
     batches,
     model_in,
@@ -60,8 +68,9 @@ class Attribution(Step):
         full = tables["attribution_full"]
         summary = summarised(full, study)
         changes = differences(full, study)
-        findings = [_finding(summary, name, study) for name in present(full, study)]
-        findings += [_change(part, study, full) for part in _by_pair(changes)]
+        findings = [_finding(full, name, study) for name in present(full, study)]
+        pairs = dict.fromkeys((row["source"], row["target"]) for row in changes)
+        findings += [_change(full, source, target, study) for source, target in pairs]
         return Conclusion(
             findings=findings,
             tables={
@@ -75,36 +84,50 @@ class Attribution(Step):
         return attribution_figures(study, tables)
 
 
-def _finding(summary: list[dict[str, Any]], name: str, study: Configuration) -> Finding:
-    own = [row for row in summary if row["model"] == name and row["kind"] in ("head", "mlp")]
-    top = max(own, key=lambda row: abs(row["mean"]))
-    side = "defection" if top["mean"] > 0 else "cooperation"
+def _finding(full: "pd.DataFrame", name: str, study: Configuration) -> Finding:
+    own = full[(full["model"] == name) & full["kind"].isin(RANKED)]
+    wide, label = by_component(own, "contribution"), players(study.models)[name].label
+    top, about = largest(wide, study), f"{label}, largest contribution"
+    if top is None:
+        return Finding(f"{label}: {_ALONE}", n=len(wide), about=about)
+    side = "defection" if top.value > 0 else "cooperation"
+    text = "which head or MLP writes most is not settled"
+    if top.settled:
+        text = f"{top.component} writes most, {abs(top.value):.2f} logits for {side}"
     return Finding(
-        f"{players(study.models)[name].label}: {top['component']} writes most, "
-        f"{abs(top['mean']):.2f} logits for {side} on average over {top['n']} prompts.",
-        top["mean"], top["low"], top["high"], unit="logits", n=top["n"],
+        f"{label}: {text} ({top.evidence(study)}).",
+        top.value, *top.ends, unit="logits", n=len(wide), about=about,
         control="the parts sum to Δ on every prompt",
-        about=f"{players(study.models)[name].label}, largest contribution",
     )  # fmt: skip
 
 
-def _by_pair(changes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    pairs = dict.fromkeys((row["source"], row["target"]) for row in changes)
-    return [[r for r in changes if (r["source"], r["target"]) == pair] for pair in pairs]
+_ALONE = "a single scenario does not measure the largest contribution where it was not chosen."
 
 
-def _change(rows: list[dict[str, Any]], study: Configuration, full: "pd.DataFrame") -> Finding:
-    top = max(rows, key=lambda row: abs(row["difference"]))
-    labels = players([top["source"], top["target"]])
-    claimed = sum(row["p_max_t"] < 1 - study.level for row in rows)
-    part = full[(full["model"] == top["source"]) & (full["component"] == top["component"])]
-    units = clusters(part, study)
-    floor = smallest_p(len(part) if units is None else len(set(units)))
+def _change(full: "pd.DataFrame", source: str, target: str, study: Configuration) -> Finding:
+    wide = by_component(changes_of(full, source, target), "difference")
+    labels = players([source, target])
+    both = f"From {labels[source].label} to {labels[target].label}"
+    about = f"{labels[source].label} → {labels[target].label}, largest change"
+    top = largest(wide, study)
+    if top is None:
+        return Finding(f"{both}: {_ALONE}", n=len(wide), about=about)
+    text = "which head or MLP changes most is not settled"
+    if top.settled:
+        text = f"{top.component} changes most, by {top.value:+.2f} logits"
     return Finding(
-        f"From {labels[top['source']].label} to {labels[top['target']].label}, "
-        f"{top['component']} changes most, by {top['difference']:+.2f} logits; "
-        f"{claimed} of {len(rows)} components differ at p < {1 - study.level:.2g} (max-T over "
-        f"all of them; this design can reach p = {floor:.2g}).",
-        top["difference"], top["low"], top["high"], unit="logits", n=top["n"],
-        control="max-T over sign flips", about=f"{top['pair']}, largest change",
+        f"{both}, {text} ({top.evidence(study)}). {_differing(wide, study)}",
+        top.value, *top.ends, unit="logits", n=len(wide), about=about,
     )  # fmt: skip
+
+
+def _differing(wide: "pd.DataFrame", study: Configuration) -> str:
+    """How many components differ, or why this design cannot decide it."""
+    test, count = tested(wide, study), wide.shape[1]
+    if why := undecided(test, study):
+        return f"Which of the {count} heads and MLPs differ is undecided: {why}."
+    claimed = sum(p is not None and p < study.at.alpha for p in p_values(test))
+    return (
+        f"{claimed} of {count} heads and MLPs are shown to differ ({test.test}, max-T over "
+        f"all of them, p < {study.at.alpha:.2g})."
+    )

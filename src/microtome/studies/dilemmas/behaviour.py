@@ -15,8 +15,8 @@ from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables,
 from microtome.studies.dilemmas.choices import by_state, findings_of
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import prompt_cost
-from microtome.studies.dilemmas.evidence import present
 from microtome.studies.dilemmas.figures.behaviour import behaviour_figures
+from microtome.studies.dilemmas.frames import present
 from microtome.studies.dilemmas.models import (
     ANSWERS,
     Batch,

@@ -1,8 +1,8 @@
 """What distinguishes two fine-tunes: the same component swapped both ways between them.
 
 A component that makes the difference moves Δ towards its owner whichever way it goes: A's into B
-changes Δ with the sign of Δ(A) − Δ(B), B's into A with the other sign. It counts as
-distinguishing where both changes are larger than those of random components of its kind (max-T).
+towards A's Δ, B's into A towards B's, on each prompt. It counts as distinguishing where both mean
+effects are positive and both differ from 0 by the configured test (max-T over all components).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -44,15 +44,16 @@ def _of(frame: "pd.DataFrame", source: str, target: str) -> "pd.DataFrame":
 
 
 def _components(into: "pd.DataFrame", back: "pd.DataFrame", study: Configuration) -> Rows:
-    columns = ["component", "mean_delta_change", "unrelated_rms", "p_random_component", "flips"]
+    columns = ["component", "mean_towards", "unrelated_rms", "p_max_t", "flips"]
     both = into.merge(back[columns], on="component", suffixes=("_into", "_back"))
     rows = [_row(row, study) for row in both.to_dict("records")]
     return sorted(rows, key=lambda row: -abs(row["two_way"]))
 
 
 def _row(row: dict[Any, Any], study: Configuration) -> dict[str, Any]:
-    into, back = row["mean_delta_change_into"], row["mean_delta_change_back"]
-    p = max(row["p_random_component_into"], row["p_random_component_back"])
+    into, back = row["mean_towards_into"], row["mean_towards_back"]
+    both = [row["p_max_t_into"], row["p_max_t_back"]]
+    p = None if any(one is None or one != one for one in both) else max(both)
     return {
         "first": row["source"],
         "second": row["target"],
@@ -62,10 +63,10 @@ def _row(row: dict[Any, Any], study: Configuration) -> dict[str, Any]:
         "layer": row["layer"],
         "first_into_second": into,
         "second_into_first": back,
-        "two_way": (into - back) / 2,
-        "p_random_component": p,
+        "two_way": (into + back) / 2,
+        "p_both": p,
         "unrelated_rms": max(row["unrelated_rms_into"], row["unrelated_rms_back"]),
-        "distinguishes": into * back < 0 and p < 1 - study.level,
+        "distinguishes": min(into, back) > 0 and p is not None and p < study.at.alpha,
     }
 
 
@@ -73,14 +74,16 @@ def _finding(rows: Rows, study: Configuration) -> Finding:
     first, second = rows[0]["first"], rows[0]["second"]
     labels = players([first, second])
     both = f"{labels[first].label} and {labels[second].label}"
-    top, count = rows[0], sum(row["distinguishes"] for row in rows)
-    moved = sum(row["first_into_second"] * row["second_into_first"] < 0 for row in rows)
+    moved = sum(min(row["first_into_second"], row["second_into_first"]) > 0 for row in rows)
+    named = [row["component"] for row in rows if row["distinguishes"]]
+    sure = f"{len(named)} of them distinguish the two: {', '.join(named)}"
+    if not named:
+        sure = "none of them is shown to distinguish the two"
+    if any(row["p_both"] is None for row in rows):
+        sure = f"this design ({study.resample}) cannot show that any of them distinguishes the two"
     return Finding(
-        f"Patched both ways between {both}, {count} of {len(rows)} heads and MLPs distinguish "
-        f"them, and {moved} change Δ in opposite directions. The largest two-way change is that "
-        f"of {top['component']}: {top['first_into_second']:+.2f} logits one way and "
-        f"{top['second_into_first']:+.2f} the other.",
-        top["two_way"], unit="logits", n=len(rows), about=f"{both}, both ways",
-        control=f"both changes larger than those of random components of the kind (max-T, "
-        f"p < {1 - study.level:.2g}); for {top['component']} p = {top['p_random_component']:.2g}",
+        f"Patched both ways between {both}, {moved} of {len(rows)} heads and MLPs move Δ towards "
+        f"their owner on average both ways; {sure}.",
+        float(len(named)), unit="components", n=len(rows), about=f"{both}, both ways",
+        control=f"both mean effects differ from 0 at p < {study.at.alpha:.2g} (max-T)",
     )  # fmt: skip

@@ -14,7 +14,7 @@ from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step
 from microtome.studies.dilemmas.both_ways import both_ways, both_ways_findings
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import shape_of, tokens_of
-from microtome.studies.dilemmas.evidence import clusters, smallest_p
+from microtome.studies.dilemmas.design import by_component, tested, undecided
 from microtome.studies.dilemmas.figures.comparison import comparison_figures
 from microtome.studies.dilemmas.models import prompts_in, rows
 from microtome.studies.dilemmas.overlap import model_nodes, overlap_findings, overlaps
@@ -68,14 +68,23 @@ def _of_pairs(tables: Tables, study: Configuration) -> Conclusion:
     """RQ1, and the components of RQ2."""
     if "patching_results" not in tables:
         return Conclusion([Finding("No pair was patched, so no two models are compared.")])
-    prompts = tables["patching_results"].drop_duplicates(["scenario", "variant"])
-    units = clusters(prompts, study)
-    floor = smallest_p(len(prompts) if units is None else len(set(units)))
     less, ways = suppressed(tables, study), both_ways(tables["patching_summary"], study)
     return Conclusion(
-        [*suppression_findings(less, study, floor), *both_ways_findings(ways, study)],
+        [
+            *suppression_findings(
+                less, study, _undecided(tables, study), len(tables["cross_experiment_summary"])
+            ),
+            *both_ways_findings(ways, study),
+        ],
         tables={"comparison_suppressed": less, "comparison_both_ways": ways},
     )
+
+
+def _undecided(tables: Tables, study: Configuration) -> str:
+    """Why the design of attribution cannot claim any component; "" if it can."""
+    full = tables["attribution_full"]
+    wide = by_component(full[full["model"] == full["model"].iloc[0]], "contribution")
+    return undecided(tested(wide, study), study)
 
 
 def _of_circuits(tables: Tables, study: Configuration) -> Conclusion:
@@ -93,4 +102,7 @@ def _of_weights(tables: Tables, study: Configuration) -> Conclusion:
     if "comparison_weights" not in tables:
         return Conclusion([Finding("No fine-tune is compared, so no weights were swapped.")])
     ranked = targets(tables["comparison_weights"], study)
-    return Conclusion(target_findings(ranked, study), tables={"comparison_targets": ranked})
+    return Conclusion(
+        target_findings(ranked, tables["comparison_weights"], study),
+        tables={"comparison_targets": ranked},
+    )

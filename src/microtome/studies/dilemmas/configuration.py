@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from microtome.data.games import COOPERATE, DEFECT
 from microtome.errors import ConfigError
 from microtome.lab.study import Study
+from microtome.statistics import Level
 from microtome.studies.dilemmas.players import BASE, NAMES, PAIRS, Pair
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -63,12 +64,23 @@ class Configuration(Study, ABC):
     """Prompts, or patches, that share a forward pass."""
     top_k: Count = 20
     """How many components the rankings of attribution list on each side."""
+    named: tuple[str, ...] = ()
+    """Components named before the run, comma-separated (L3H1,L2_MLP): their rank among the others
+    of their kind is tested. The largest of many is never tested by its rank."""
+    flip_floor: Annotated[float, Field(ge=0)] = 0.1
+    """Logits: a change of the answer counts as a flip where the model's own |Δ| is at least this
+    much; nearer to 0 any rounding turns it."""
+    silent_above: Share = 0.5
+    """P(neither answer) above which nothing is stated about what a model chooses."""
+    test: Literal["mean_is_0", "symmetric_about_0"] = "mean_is_0"
+    """Test of many components at once: for a mean of 0 (six scenarios or more), or for symmetry
+    about 0 by flipped signs, which skewed effects fail though their mean is 0."""
     resample: Literal["scenarios", "wordings"] = "scenarios"
-    """What intervals and tests draw anew: scenarios, whose wordings are not independent, or
-    wordings of these very scenarios."""
+    """What intervals and tests generalise over: scenarios, whose wordings are not independent, or
+    other wordings of these very scenarios."""
     level: Share = 0.95
     """Level of the intervals."""
-    resamples: Annotated[int, Field(ge=100)] = 2000
+    resamples: Annotated[int, Field(ge=100)] = 1999
     """Bootstrap draws."""
 
     @model_validator(mode="after")
@@ -89,6 +101,11 @@ class Configuration(Study, ABC):
         for text in self.pairs:
             Pair.parse(text)
         return self
+
+    @property
+    def at(self) -> Level:
+        """How sure every interval and test of the study is to be."""
+        return Level(self.level, self.resamples, self.seed)
 
     def parsed_pairs(self) -> tuple[Pair, ...]:
         """The pairs to patch; of the default ones those between compared models."""

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from microtome.statistics import sign_flip
+from microtome.lab.evidence import columns
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import FLIPS, bounds, clusters, groups, mean_of, present
+from microtome.studies.dilemmas.design import PLACE, by_component, mean_over, p_values, tested
+from microtome.studies.dilemmas.frames import groups, present
 from microtome.studies.dilemmas.players import BASE, Pair, players
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 RANKED = ("head", "mlp")
 """Kinds of parts that rankings list; embedding and biases are nobody's doing."""
-_PLACE = ["scenario", "variant"]
 
 
 def summarised(full: "pd.DataFrame", study: Configuration) -> Rows:
@@ -21,7 +21,7 @@ def summarised(full: "pd.DataFrame", study: Configuration) -> Rows:
     found = []
     compared = present(full, study)
     for (model, component), part in groups(full, "model", "component"):
-        mean = mean_of(part, "contribution", study)
+        mean = mean_over(part, "contribution", study)
         found.append(
             {
                 "model": model,
@@ -30,9 +30,8 @@ def summarised(full: "pd.DataFrame", study: Configuration) -> Rows:
                 **_kind(part),
                 "mean": mean.value,
                 "std": float(part["contribution"].std(ddof=0)),
-                **bounds(mean),
+                **columns(mean),
                 "share_pro_defect": float((part["contribution"] > 0).mean()),
-                "n": mean.n,
             }
         )
     return found
@@ -62,29 +61,31 @@ def differences(full: "pd.DataFrame", study: Configuration) -> Rows:
     return found
 
 
-def _difference(full: "pd.DataFrame", source: str, target: str, study: Configuration) -> Rows:
+def changes_of(full: "pd.DataFrame", source: str, target: str) -> "pd.DataFrame":
+    """Heads and MLPs prompt by prompt, with the `difference` target minus source."""
     parts = full[full["kind"].isin(RANKED)]
-    keys = [*_PLACE, "component"]
+    keys = [*PLACE, "component"]
     both = parts[parts["model"] == target].merge(
         parts[parts["model"] == source][[*keys, "contribution"]], on=keys, suffixes=("", "_source")
     )
-    both = both.assign(difference=both["contribution"] - both["contribution_source"])
+    return both.assign(difference=both["contribution"] - both["contribution_source"])
+
+
+def _difference(full: "pd.DataFrame", source: str, target: str, study: Configuration) -> Rows:
+    both = changes_of(full, source, target)
     if both.empty:
         return []
-    wide = both.pivot_table(index=_PLACE, columns="component", values="difference", sort=False)
-    places = wide.index.to_frame(index=False)
-    p = sign_flip(wide.to_numpy(), clusters(places, study), resamples=FLIPS, seed=study.seed)
-    p_of = dict(zip(wide.columns, p, strict=True))
+    wide = by_component(both, "difference")
+    test = tested(wide, study)
+    p_of = dict(zip(wide.columns, p_values(test), strict=True))
     return [
-        _row(part, source, target, float(p_of[name]), study)
+        {**_row(part, source, target, study), "p_max_t": p_of[name], "test": test.test}
         for (name,), part in groups(both, "component")
     ]
 
 
-def _row(
-    part: "pd.DataFrame", source: str, target: str, p: float, study: Configuration
-) -> dict[str, Any]:
-    mean = mean_of(part, "difference", study)
+def _row(part: "pd.DataFrame", source: str, target: str, study: Configuration) -> dict[str, Any]:
+    mean = mean_over(part, "difference", study)
     labels = players([source, target])
     return {
         "source": source,
@@ -95,9 +96,7 @@ def _row(
         "source_mean": float(part["contribution_source"].mean()),
         "target_mean": float(part["contribution"].mean()),
         "difference": mean.value,
-        **bounds(mean),
-        "p_max_t": p,
-        "n": mean.n,
+        **columns(mean),
     }
 
 

@@ -48,16 +48,23 @@ def flip_search(
     return rows, audits
 
 
-def flip_finding(rows: "pd.DataFrame") -> Finding:
-    """On how many of a pair's prompts the answer flipped, and after how many components."""
+def flip_finding(rows: "pd.DataFrame", study: Configuration) -> Finding:
+    """On how many of a pair's prompts the answer flipped, and after how many components.
+
+    Counted are prompts where |Δ| of the receiver reaches the floor: nearer to 0 any rounding
+    turns the answer.
+    """
     pair = rows["pair"].iloc[0]
     last = rows.groupby(["scenario", "variant"], sort=False).tail(1)
-    differ = (last["donor_delta"] > 0) != (last["baseline_delta"] > 0)
-    flipped = last[last["flipped"]]
+    clear = last[last["baseline_delta"].abs() >= study.flip_floor]
+    flipped = clear[clear["flipped"].astype(bool)]
     after = f" (median number added: {flipped['rank'].median():g})" if len(flipped) else ""
     meaning = " This is enough to turn an answer, and no circuit." if len(flipped) else ""
+    nearer = int(last["flipped"].sum()) - len(flipped)
+    others = f" Of the {len(last) - len(clear)} prompts nearer to 0, {nearer} flip."
     return Finding(
-        f"{pair}: components added by rank flip the answer on {len(flipped)} of {len(last)} "
-        f"prompts{after}; the two models answer differently on {int(differ.sum())}.{meaning}",
+        f"{pair}: components added by rank flip the answer on {len(flipped)} of {len(clear)} "
+        f"prompts with |Δ| of {study.flip_floor:g} or more{after}."
+        f"{others if len(last) > len(clear) else ''}{meaning}",
         float(len(flipped)), unit="prompts flipped", n=len(last), about=f"{pair}, flip search",
     )  # fmt: skip

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import microtome as mt
+from microtome.lab.evidence import direction, worded
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.statistics import Interval
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import prompt_cost
-from microtome.studies.dilemmas.evidence import bounds, groups, mean_of, present, said
+from microtome.studies.dilemmas.design import mean_over
 from microtome.studies.dilemmas.figures.lens import lens_figures
+from microtome.studies.dilemmas.frames import groups, present
 from microtome.studies.dilemmas.models import (
     ANSWERS,
     Batch,
@@ -35,7 +38,7 @@ class Lens(Step):
     """Trajectories of Δ over the layers."""
 
     name = "lens"
-    version = 1
+    version = 2
     summary = "At which layer each model leans to which action."
     reads = ("first", "second", "chat", "max_rows")
 
@@ -55,7 +58,11 @@ class Lens(Step):
             lens = mt.logit_lens(run, batch.direction, names=ANSWERS)
             audits.extend(lens.audit)
             trajectories += [{"model": name, **row} for row in _trajectories(lens, batch)]
-            statistics += [{"model": name, **row} for row in _statistics(lens, batch)]
+            neither = [
+                answers.probabilities(row)[2]
+                for answers, row in zip(batch.answers, run.final_logits, strict=True)
+            ]
+            statistics += [{"model": name, **row} for row in _statistics(lens, batch, neither)]
         return Product(
             {"lens_trajectories": trajectories, "lens_statistics": statistics}, audits=audits
         )
@@ -83,9 +90,9 @@ def _trajectories(lens: "mt.Lens", batch: Batch) -> list[dict[str, Any]]:
     ]
 
 
-def _statistics(lens: "mt.Lens", batch: Batch) -> list[dict[str, Any]]:
+def _statistics(lens: "mt.Lens", batch: Batch, neither: Sequence[float]) -> list[dict[str, Any]]:
     found = []
-    for prompt, row in zip(batch.prompts, lens.statistics(), strict=True):
+    for prompt, row, silence in zip(batch.prompts, lens.statistics(), neither, strict=True):
         flips = row.pop("flip_layers")
         found.append(
             {
@@ -94,6 +101,7 @@ def _statistics(lens: "mt.Lens", batch: Batch) -> list[dict[str, Any]]:
                 "flip_layers": " ".join(map(str, flips)),
                 "n_flips": len(flips),
                 "settles_at": flips[-1] if flips else 0,
+                "p_neither": silence,
             }
         )
     return found
@@ -109,13 +117,23 @@ def _nested(frame: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _finding(frame: "pd.DataFrame", label: str, n_layers: int, study: Configuration) -> Finding:
-    final = mean_of(frame, "final_delta", study)
+    final = mean_over(frame, "final_delta", study)
     settled = int(np.median(frame["settles_at"]))
-    leaning = "defect" if final.value > 0 else "cooperate"
-    agreeing = int((frame["final_action"] == leaning).sum())
     return Finding(
-        f"{label} ends leaning to {leaning}, Δ = {final.value:+.2f} on average "
-        f"({said(final, study)}), on {agreeing} of {len(frame)} prompts; its lean settles at "
-        f"layer {settled} of {n_layers - 1} (median).",
-        final.value, **bounds(final), unit="Δ logit (D − C)", n=final.n, about=label,
+        f"{leaning(frame, label, final, study)}: Δ = {final.value:+.2f} on average "
+        f"({worded(final, study.resample, '+.2f')}). Its sign settles at layer {settled} of "
+        f"{n_layers - 1} (median).",
+        final.value, final.low, final.high, unit="Δ logit (D − C)", n=final.n, about=label,
     )  # fmt: skip
+
+
+def leaning(frame: "pd.DataFrame", label: str, final: Interval, study: Configuration) -> str:
+    """What a model ends with: an action, none that is shown, or no answer at all."""
+    neither = float(frame["p_neither"].mean())
+    if neither > study.silent_above:
+        return f"{label} ends with neither answer (P(neither) is {neither:.2f})"
+    action = direction(final, "defect", "cooperate", "")
+    if not action:
+        return f"{label} ends without a lean that is shown"
+    agreeing = int((frame["final_action"] == action).sum())
+    return f"{label} ends leaning to {action} on {agreeing} of {len(frame)} prompts"

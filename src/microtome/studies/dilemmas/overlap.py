@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from microtome.lab.study import Finding, Tables
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import groups
+from microtome.studies.dilemmas.frames import groups
 from microtome.studies.dilemmas.patching import kind_of
 from microtome.studies.dilemmas.players import players
 

@@ -1,11 +1,11 @@
 """Which component carries the difference: activations of one fine-tune put into another.
 
-    effect(c) = m(B ← A_c) − m(B)        normalised = mean(Δ(B ← A_c) − Δ(B)) / mean(Δ(A) − Δ(B))
+    effect(c) = m(B ← A_c) − m(B)        normalised = Σ sign(gap)·(Δ(B ← A_c) − Δ(B)) / Σ |gap|
 
-Both models read the same tokens; A's activation of one component replaces B's at every position
-(`microtome.methods.patching`). The residual stream of each layer is patched as a reference. As a
-control the very same patched logits are read along pairs of unrelated tokens, drawn by the seed:
-a component that moves these as much as Δ moves everything.
+Both models read the same tokens and gap = Δ(A) − Δ(B); A's activation of one component replaces
+B's at every position (`microtome.methods.patching`). The residual stream of each layer is patched
+as a reference. As a control the very same patched logits are read along pairs of unrelated tokens,
+drawn by the seed: a component that moves these as much as Δ moves everything.
 """
 
 import random
@@ -16,12 +16,15 @@ import microtome as mt
 from microtome.data.prompts import Prompt
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.studies.dilemmas.across import across_pairs
 from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.consistency import consistency
 from microtome.studies.dilemmas.costs import replayed_share, shape_of, tokens_of
-from microtome.studies.dilemmas.effects import across_pairs, consistency, ranked, summarised
+from microtome.studies.dilemmas.effects import ranked, summarised
 from microtome.studies.dilemmas.figures.patching import patching_figures
 from microtome.studies.dilemmas.models import ANSWERS, batches, place, prompts_in, rows
 from microtome.studies.dilemmas.players import Pair
+from microtome.studies.dilemmas.singles import pair_findings
 from microtome.studies.dilemmas.wordings import prompts_of
 
 CONTROLS = 16
@@ -82,12 +85,12 @@ class Patching(Step):
         summary = summarised(results, study)
         across = across_pairs(results, summary, study)
         return Conclusion(
-            findings=[finding for row in across for finding in _findings(row, study)],
+            findings=[found for pair in across for found in pair_findings(pair, summary, study)],
             tables={
                 "patching_summary": summary,
                 "patching_top": ranked(summary),
-                "patching_consistency": consistency(results),
-                "cross_experiment_summary": across,
+                "patching_consistency": consistency(results, study),
+                "cross_experiment_summary": [pair.row(study) for pair in across],
             },
         )
 
@@ -152,28 +155,3 @@ def kind_of(component: str) -> str:
     if "_" not in component:
         return "head"
     return {"ATTN": "attn", "MLP": "mlp"}.get(component.partition("_")[2], "resid")
-
-
-def _findings(row: dict[str, Any], study: Configuration) -> list[Finding]:
-    level = 1 - study.level
-    gap = Finding(
-        f"{row['pair']}: on the same {row['n_prompts']} prompts the source's Δ lies "
-        f"{row['mean_gap']:+.2f} logits from the receiver's; they act differently on "
-        f"{row['actions_differ']} of them.",
-        row["mean_gap"], row["gap_low"], row["gap_high"], unit="Δ logit (D − C)",
-        n=row["n_prompts"], about=f"{row['pair']}, gap",
-    )  # fmt: skip
-    share = row["top_normalised"]
-    part = "" if share is None else f", {share:.0%} of that gap"
-    top = Finding(
-        f"{row['pair']}: {row['top_component']} changes most when swapped alone, by "
-        f"{row['top_change']:+.2f} logits{part}; {row['n_claimed']} of {row['n_components']} "
-        f"components stand out from random ones of their kind at p < {level:.2g} (max-T), "
-        f"{row['n_nonzero']} by flipped signs, which can reach p = {row['smallest_p']:.2g} here; "
-        f"{row['n_flipping']} flip the action on some prompt.",
-        row["top_change"], row["top_low"], row["top_high"], unit="Δ logit (D − C)",
-        n=row["n_prompts"],
-        control=f"the same swap moves unrelated tokens apart by {row['top_unrelated']:.2f} logits",
-        about=f"{row['pair']}, largest effect",
-    )  # fmt: skip
-    return [gap, top]

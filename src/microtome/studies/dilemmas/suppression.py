@@ -2,10 +2,11 @@
 
     suppressed(c):  mean contribution > 0 in the source, and smaller in the receiver
 
+Asked of pairs whose source leans more to defection: the interval of their mean gap is above 0.
 Attribution sees what a component writes to the answer itself, patching all it causes. The control
 asks whether the two agree: the mean patched effect of the suppressed components, against as many
 random heads and MLPs. That is a claim about these prompts; whether it holds for scenarios in
-general is the sign-flip test's to say.
+general is the max-T test's to say.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,7 @@ import numpy as np
 
 from microtome.lab.study import Finding, Tables
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.effects import GAP_FLOOR
-from microtome.studies.dilemmas.evidence import groups
+from microtome.studies.dilemmas.frames import groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ def suppressed(tables: Tables, study: Configuration) -> Rows:
         return []
     found: Rows = []
     across = tables["cross_experiment_summary"]
-    for pair in across[across["mean_gap"] > GAP_FLOOR].itertuples():
+    for pair in across[across["gap_low"].astype(float) > 0].itertuples():
         written = _of(changes, pair.source, pair.target)
         both = written.merge(
             _of(effects, pair.source, pair.target)[_EFFECT],
@@ -40,18 +40,20 @@ def suppressed(tables: Tables, study: Configuration) -> Rows:
     return sorted(found, key=lambda r: (list(across["pair"]).index(r["pair"]), r["difference"]))
 
 
-def suppression_findings(rows: Rows, study: Configuration, floor: float) -> list[Finding]:
-    """One sentence per pair; `floor` is the smallest p-value that flipping signs can reach."""
+def suppression_findings(
+    rows: Rows, study: Configuration, undecided: str, pairs: int
+) -> list[Finding]:
+    """One sentence per pair; `undecided` says why no component can be claimed, if none can."""
     import pandas as pd
 
     if not rows:
-        return [Finding("No receiver leans less to defection than its source: nothing is "
-                        "suppressed.")]  # fmt: skip
+        nothing = "No receiver is shown to lean less to defection than its source"
+        return [Finding(f"{nothing}, so nothing is called suppressed.", n=pairs)]
     frame = pd.DataFrame(rows)
-    return [_finding(part, study, floor) for _, part in groups(frame, "pair")]
+    return [_finding(part, study, undecided) for _, part in groups(frame, "pair")]
 
 
-_EFFECT = ["component", "mean_delta_change", "normalised", "unrelated_rms", "p_random_component"]
+_EFFECT = ["component", "mean_delta_change", "normalised", "unrelated_rms"]
 
 
 def _of(frame: "pd.DataFrame", source: Any, target: Any) -> "pd.DataFrame":
@@ -60,11 +62,12 @@ def _of(frame: "pd.DataFrame", source: Any, target: Any) -> "pd.DataFrame":
 
 def _row(row: dict[Any, Any], study: Configuration) -> dict[str, Any]:
     down = row["source_mean"] > 0 and row["difference"] < 0
+    p = row["p_max_t"]
     return {
         **{str(name): value for name, value in row.items()},
         "suppressed": down,
         "restores": down and row["mean_delta_change"] > 0,
-        "claimed": down and row["p_max_t"] < 1 - study.level,
+        "claimed": down and p is not None and p < study.at.alpha,
     }
 
 
@@ -76,31 +79,29 @@ def agreement(part: "pd.DataFrame", study: Configuration) -> float:
         effects = alike["mean_delta_change"].to_numpy(float)
         count = int(alike["suppressed"].sum())
         observed += float(effects[alike["suppressed"].to_numpy(bool)].sum())
-        dealt = rng.permuted(np.tile(effects, (study.resamples, 1)), axis=1)
-        drawn += dealt[:, :count].sum(1)
+        shuffled = rng.permuted(np.tile(effects, (study.resamples, 1)), axis=1)
+        drawn += shuffled[:, :count].sum(1)
     # Equal sums in another order differ by rounding; they count as reaching the observed one.
     reached = int((drawn >= observed - 1e-9 * abs(observed)).sum())
     return (reached + 1) / (study.resamples + 1)
 
 
-def _finding(part: "pd.DataFrame", study: Configuration, floor: float) -> Finding:
-    down, alpha = part[part["suppressed"]], 1 - study.level
+def _finding(part: "pd.DataFrame", study: Configuration, undecided: str) -> Finding:
+    down, alpha = part[part["suppressed"]], study.at.alpha
     pair = part["pair"].iloc[0]
     if down.empty:
         nothing = f"{pair}: no head or MLP that writes for defection is suppressed."
         return Finding(nothing, n=len(part), about=f"{pair}, suppressed")
-    top = down.sort_values("difference").iloc[0]
-    sure = f"{int(down['claimed'].sum())} of them at p < {alpha:.2g} (max-T)"
-    if floor >= alpha:
-        sure = f"none of which this design can show at {alpha:.0%}, as it reaches p = {floor:.2g}"
+    sure = (
+        f"{int(down['claimed'].sum())} of them at p < {alpha:.2g} ({part['test'].iloc[0]}, max-T)"
+    )
+    if undecided:
+        sure = f"none of which this design can show: {undecided}"
     return Finding(
-        f"{pair}: {len(down)} of {len(part)} heads and MLPs write for defection in the source and "
-        f"less so in the receiver, {sure}; {int(down['restores'].sum())} of them raise Δ when "
-        f"swapped back. Most suppressed is {top['component']}, from {top['source_mean']:+.2f} to "
-        f"{top['target_mean']:+.2f} logits; swapped back, it changes Δ by "
-        f"{top['mean_delta_change']:+.2f}.",
-        top["difference"], top["low"], top["high"], unit="logits", n=int(top["n"]),
-        about=f"{pair}, suppressed",
+        f"{pair}: on these prompts {len(down)} of {len(part)} heads and MLPs write for defection "
+        f"in the source and less so in the receiver, {sure}; {int(down['restores'].sum())} of "
+        f"them raise Δ when swapped back.",
+        float(len(down)), unit="heads and MLPs", n=len(part), about=f"{pair}, suppressed",
         control=f"p = {agreement(part, study):.2g} that as many random heads and MLPs change Δ as "
         "much when swapped back, on these prompts",
     )  # fmt: skip

@@ -10,18 +10,27 @@ Shares do not add up, and none says what training c alone would learn.
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 import microtome as mt
 from microtome.data.prompts import Prompt
+from microtome.lab.evidence import columns
 from microtome.lab.study import Finding
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.effects import GAP_FLOOR
-from microtome.studies.dilemmas.evidence import bounds, clusters, groups, ratio_of
+from microtome.studies.dilemmas.design import (
+    by_component,
+    p_values,
+    rests_on_small,
+    share_of_gap,
+    tested,
+    undecided,
+)
+from microtome.studies.dilemmas.frames import groups
+from microtome.studies.dilemmas.largest import Largest, largest
 from microtome.studies.dilemmas.models import batches, place
 from microtome.studies.dilemmas.patching import kind_of
 from microtome.studies.dilemmas.players import players
-from microtome.studies.dilemmas.randomness import random_component
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,66 +71,88 @@ def targets(weights: pd.DataFrame, study: Configuration) -> Rows:
     """Per fine-tune, its attentions and MLPs ranked by the share that is lost without them."""
     found: Rows = []
     for (name,), own in groups(weights, "model"):
-        if own["gap"].abs().mean() < GAP_FLOOR:
+        if rests_on_small(own["gap"].to_numpy(float)):
             continue
-        own = _towards(own)
-        p = _against_random(own, study)
-        rows = [_row(part, name, p[c], study) for (c,), part in groups(own, "component")]
+        test = tested(_lost(own), study)
+        p = dict(zip(_lost(own).columns, p_values(test), strict=True))
+        rows = [
+            {**_row(part, name, study), "p_max_t": p[c], "test": test.test}
+            for (c,), part in groups(own, "component")
+        ]
         rows.sort(key=lambda row: -row["without"])
         found += [{"rank": rank, **row} for rank, row in enumerate(rows, start=1)]
     return found
 
 
-def _towards(own: pd.DataFrame) -> pd.DataFrame:
-    """Changes counted towards the fine-tune's side of each prompt, and the gap as positive."""
-    sign = own["gap"].map(lambda gap: 1.0 if gap >= 0 else -1.0)
-    return own.assign(**{name: own[name] * sign for name in ("alone", "without", "gap")})
+def _lost(own: pd.DataFrame) -> pd.DataFrame:
+    """What is lost without each component, "prompt component", as a share of the mean |gap|.
+
+    Counted towards the fine-tune's side of each prompt, whichever way that lies.
+    """
+    lost = np.sign(own["gap"]) * own["without"] / own["gap"].abs().mean()
+    return by_component(own.assign(lost=lost), "lost")
 
 
-def _row(part: pd.DataFrame, name: str, p: float, study: Configuration) -> dict[str, Any]:
-    alone, without = (ratio_of(part, column, "gap", study) for column in ("alone", "without"))
+def _row(part: pd.DataFrame, name: str, study: Configuration) -> dict[str, Any]:
+    shares = {side: share_of_gap(part, side, "gap", study) for side in ("alone", "without")}
+    found: dict[str, Any] = {}
+    for side, share in shares.items():
+        assert share is not None, "targets leaves out fine-tunes whose gaps are too small"
+        found |= {side: share.value, **columns(share, side)}
     return {
         "model": name,
         "label": players([name])[name].label,
         "component": part["component"].iloc[0],
         "kind": part["kind"].iloc[0],
-        "alone": alone.value,
-        **bounds(alone, "alone_low", "alone_high"),
-        "without": without.value,
-        **bounds(without, "without_low", "without_high"),
-        "p_random_component": p,
-        "mean_gap": float(part["gap"].mean()),
+        **found,
+        "mean_abs_gap": float(part["gap"].abs().mean()),
         "n": len(part),
     }
 
 
-def _against_random(own: pd.DataFrame, study: Configuration) -> dict[str, float]:
-    wide = own.pivot_table(
-        index=["scenario", "variant"], columns="component", values="without", sort=False
-    )
-    kinds = [kind_of(str(name)) for name in wide.columns]
-    places = clusters(wide.index.to_frame(index=False), study)
-    p = random_component(wide.to_numpy(), kinds, places, study.resamples, study.seed)
-    return dict(zip(map(str, wide.columns), p.tolist(), strict=True))
-
-
-def target_findings(rows: Rows, study: Configuration) -> list[Finding]:
+def target_findings(rows: Rows, weights: pd.DataFrame, study: Configuration) -> list[Finding]:
     """What each fine-tune needs most, how far that goes alone, and what it could do without."""
-    models = dict.fromkeys(row["model"] for row in rows)
-    return [_finding([row for row in rows if row["model"] == name], study) for name in models]
+    return [
+        _finding([row for row in rows if row["model"] == name], own, study)
+        for (name,), own in groups(weights, "model")
+        if any(row["model"] == name for row in rows)
+    ]
 
 
-def _finding(own: Rows, study: Configuration) -> Finding:
-    top, spare = own[0], sum(row["without"] < _SPARED for row in own)
-    claimed = sum(row["p_random_component"] < 1 - study.level and row["without"] > 0 for row in own)
+def _finding(own: Rows, weights: pd.DataFrame, study: Configuration) -> Finding:
+    label, spare = own[0]["label"], sum(row["without"] < _SPARED for row in own)
+    lost = _lost(weights)
+    top, about = largest(lost, study), f"{label}, weights"
+    rest = (
+        f"{spare} of {len(own)} attentions and MLPs could each be left untrained for less than "
+        f"{_SPARED:.0%}. The shares carried alone sum to {sum(row['alone'] for row in own):.0%}, "
+        f"so singles do not say what several do together. {_needed(lost, study)}"
+    )
+    if top is None:
+        return Finding(f"{label}: {rest}", n=own[0]["n"], about=about)
     return Finding(
-        f"{top['label']}: the weights trained in {top['component']} are needed most; without them "
-        f"the fine-tune loses {top['without']:.0%} of its gap to Base, and alone they carry "
-        f"{top['alone']:.0%}. {spare} of {len(own)} attentions and MLPs could each be left "
-        f"untrained for less than {_SPARED:.0%}. The shares carried alone sum to "
-        f"{sum(row['alone'] for row in own):.0%}, so singles do not say what several do together.",
-        top["without"], top["without_low"], top["without_high"], unit="share of the gap",
-        n=top["n"], about=f"{top['label']}, weights",
-        control=f"{claimed} of {len(own)} are needed more than random components of their kind "
-        f"(max-T, p < {1 - study.level:.2g})",
+        f"{label}: {_most(top, own)} ({top.evidence(study)}). {rest}",
+        top.value, *top.ends, unit="share of the gap", n=own[0]["n"], about=about,
     )  # fmt: skip
+
+
+def _most(top: Largest, own: Rows) -> str:
+    if not top.settled or top.value < 0:
+        return "which trained weights are needed most is not settled"
+    alone = next(row["alone"] for row in own if row["component"] == top.component)
+    return (
+        f"the weights trained in {top.component} are needed most; without them the fine-tune "
+        f"loses {top.value:.0%} of its gap to Base, and alone they carry {alone:.0%}"
+    )
+
+
+def _needed(lost: pd.DataFrame, study: Configuration) -> str:
+    test, count = tested(lost, study), lost.shape[1]
+    if why := undecided(test, study):
+        return f"Which are needed at all is undecided: {why}."
+    p = zip(p_values(test), lost.mean(), strict=True)
+    claimed = sum(one is not None and one < study.at.alpha and mean > 0 for one, mean in p)
+    return (
+        f"{claimed} of {count} are shown to be needed ({test.test}, max-T, "
+        f"p < {study.at.alpha:.2g})."
+    )

@@ -7,8 +7,8 @@ import numpy as np
 from microtome.lab.figures import BarGroup, Bars, Figure, Grid, Heatmap
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import present, scenarios_in
 from microtome.studies.dilemmas.figures.whiskers import whiskers
+from microtome.studies.dilemmas.frames import present, scenarios_in
 from microtome.studies.dilemmas.players import BASE, Player, players
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _changes(differences: "pd.DataFrame", study: Configuration) -> list[Figure]:
     order = trained.drop_duplicates("component")["component"]
     shown = [component for component in order if component in largest]
     columns = list(dict.fromkeys(trained["target"]))
-    p = trained.pivot_table(index="component", columns="target", values="p_max_t")
+    p = trained.pivot(index="component", columns="target", values="p_max_t")
     labels = players(columns)
     return [
         Heatmap(
@@ -158,15 +158,15 @@ def _changes(differences: "pd.DataFrame", study: Configuration) -> list[Figure]:
             "What fine-tuning changed in the direct contributions",
             f"Contribution to Δ in the fine-tune minus that in Base, mean over the same prompts, "
             f"for the {len(shown)} components that change most; red moved towards defection. Dots: "
-            f"p < {1 - study.level:.2g} by sign flips over {study.resample}, corrected over all "
-            f"components.",
+            f"p < {study.at.alpha:.2g} ({study.test} over {study.resample}), corrected over all "
+            f"components by max-T.",
             wide.loc[shown, columns].to_numpy(float),
             shown,
             [labels[name].label for name in columns],
             "component",
             "fine-tune",
             "change of contribution to Δ (logits)",
-            marks=p.loc[shown, columns].to_numpy(float) < 1 - study.level,
+            marks=p.loc[shown, columns].to_numpy(float) < study.at.alpha,
         )
     ]
 

@@ -5,8 +5,8 @@ import numpy as np
 from microtome.lab.figures import Bars, Figure, Heatmap
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import present
 from microtome.studies.dilemmas.figures.whiskers import whiskers
+from microtome.studies.dilemmas.frames import present
 
 
 def behaviour_figures(study: Configuration, tables: Tables) -> list[Figure]:

@@ -12,7 +12,7 @@ def circuit_figures(tables: Tables) -> list[Figure]:
     for line in lines:
         source, target, pair = line["source"], line["target"], line["pair"]
         rows = tables["circuits"][tables["circuits"]["pair"] == pair]
-        if rows.empty:
+        if rows["loss"].isna().all():
             continue
         ordered = rows.sort_values("loss", ascending=False)
         figures.append(
@@ -21,7 +21,8 @@ def circuit_figures(tables: Tables) -> list[Figure]:
                 f"The components that carry the gap together: {pair}",
                 f"Share of the gap that is lost when one of the {len(rows)} components goes back "
                 f"to the receiver's activation; all of them together carry "
-                f"{line['faithfulness']:.0%} of the gap on {line['n_prompts']} prompts.",
+                f"{line['faithfulness']:.0%} of the gap. Measured on {line['n_held_out']} "
+                f"wordings that the search did not see.",
                 list(ordered["component"]),
                 [BarGroup(pair, ordered["loss"].tolist(), colour=players([source])[source].colour)],
                 "share of the gap lost without it",

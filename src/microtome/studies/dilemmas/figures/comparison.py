@@ -7,8 +7,8 @@ import numpy as np
 from microtome.lab.figures import BarGroup, Bars, Figure, Grid, Heatmap
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import groups
 from microtome.studies.dilemmas.figures.whiskers import whiskers
+from microtome.studies.dilemmas.frames import groups
 
 if TYPE_CHECKING:
     import pandas as pd

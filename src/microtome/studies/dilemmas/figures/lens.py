@@ -7,7 +7,7 @@ import numpy as np
 from microtome.lab.figures import Figure, Grid, Heatmap, Lines, Series
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import present, scenarios_in
+from microtome.studies.dilemmas.frames import present, scenarios_in
 from microtome.studies.dilemmas.players import Player
 
 if TYPE_CHECKING:

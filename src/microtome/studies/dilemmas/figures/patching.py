@@ -8,8 +8,8 @@ import numpy as np
 from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Series
 from microtome.lab.study import Tables
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.evidence import scenarios_in
 from microtome.studies.dilemmas.figures.whiskers import whiskers
+from microtome.studies.dilemmas.frames import scenarios_in
 from microtome.studies.dilemmas.players import Pair, players
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def patching_figures(study: Configuration, tables: Tables) -> list[Figure]:
     ]
     for pair in _pairs(summary, study):
         figures.append(_top(_of(tables["patching_top"], pair), pair, study))
-        figures += _consistency(_of(results, pair), pair)
+        figures += _consistency(_of(results, pair), pair, study)
     return [*figures, _residual(summary, study), *_across(summary, study)]
 
 
@@ -90,22 +90,25 @@ def _column_order(name: str) -> tuple[int, int]:
 
 def _top(top: "pd.DataFrame", pair: Pair, study: Configuration) -> Bars:
     colour = players([pair.source])[pair.source].colour
-    ordered = top.sort_values("mean_delta_change", ascending=False)
+    ordered = top.sort_values("mean_towards", ascending=False)
     return Bars(
         f"patch_top_components_{pair.name}",
         f"Components whose swap changes most: {_title(pair)}",
-        f"The {len(top)} heads, attentions and MLPs of largest mean effect over all prompts; "
-        f"whiskers are {study.level:.0%} intervals over {study.resample}.",
+        f"The {len(top)} heads, attentions and MLPs of largest mean effect over all prompts, each "
+        f"prompt's counted towards the source; whiskers are {study.level:.0%} intervals over "
+        f"{study.resample}, each for its component alone. The largest of many look larger than "
+        f"they are.",
         list(ordered["component"]),
-        [whiskers(ordered, "mean_delta_change", _title(pair), colour)],
-        CHANGE,
+        [whiskers(ordered, "mean_towards", _title(pair), colour, "towards_")],
+        "change of Δ towards the source (logits)",
         "component",
     )
 
 
-def _consistency(results: "pd.DataFrame", pair: Pair) -> list[Figure]:
+def _consistency(results: "pd.DataFrame", pair: Pair, study: Configuration) -> list[Figure]:
     """Components that flip the action anywhere; no figure where none does."""
-    parts = results[results["kind"] != "resid"]
+    clear = results["baseline_delta"].abs() >= study.flip_floor
+    parts = results[(results["kind"] != "resid") & clear]
     share = parts.pivot_table(
         index="component", columns="scenario", values="action_flipped", sort=False
     ).astype(float)
@@ -117,8 +120,9 @@ def _consistency(results: "pd.DataFrame", pair: Pair) -> list[Figure]:
         Heatmap(
             f"patch_consistency_{pair.name}",
             f"How often a swap flips the action: {_title(pair)}",
-            "Share of a scenario's wordings on which the component alone flips the receiver's "
-            "action; components that never do are left out.",
+            f"Share of a scenario's wordings on which the component alone flips the receiver's "
+            f"action, of those with |Δ| of {study.flip_floor:g} logits or more; components that "
+            f"never do are left out.",
             share.loc[often].to_numpy(),
             list(often),
             list(share.columns),
@@ -139,18 +143,29 @@ def _residual(summary: "pd.DataFrame", study: Configuration) -> Lines:
         rows = rows[(rows["kind"] == "resid") & rows["normalised"].notna()].sort_values("layer")
         if len(rows):
             ink = _INKS[i % len(_INKS)]
-            y = rows["normalised"].astype(float).tolist()
-            series.append(Series(_title(pair), rows["layer"].tolist(), y, colour=ink))
+            series.append(_line(rows, _title(pair), ink))
     return Lines(
         "patch_residual_stream",
         "The whole residual stream swapped, layer by layer",
         "Reference: the source's residual stream after a layer put into the receiver, as a share "
-        "of the gap between the models (ratio of means over prompts); 1 at the last layer by "
-        "construction. Pairs whose mean gap is too small to divide by are left out.",
+        "of the gap between the models (Σ sign(gap)·change / Σ|gap| over prompts); 1 at the last "
+        f"layer by construction. Bands are {study.level:.0%} intervals over {study.resample}. "
+        "Pairs whose gaps are too small to divide by are left out.",
         series,
         "layer",
         SHARE,
     )
+
+
+def _line(rows: "pd.DataFrame", label: str, ink: str) -> Series:
+    """Shares by layer with their intervals; what is equal on all prompts has none."""
+    y = rows["normalised"].astype(float)
+    ends = [rows[f"normalised_{end}"].astype(float) for end in ("low", "high")]
+    layers = rows["layer"].tolist()
+    if ends[0].isna().all():
+        return Series(label, layers, y.tolist(), colour=ink)
+    low, high = (end.fillna(y).tolist() for end in ends)
+    return Series(label, layers, y.tolist(), low, high, ink)
 
 
 def _across(summary: "pd.DataFrame", study: Configuration) -> list[Figure]:
@@ -177,9 +192,9 @@ def _across(summary: "pd.DataFrame", study: Configuration) -> list[Figure]:
         Heatmap(
             "cross_experiment_summary",
             "The strongest components of every pair",
-            f"Share of the gap between the models that one swapped component closes (ratio of "
-            f"means over prompts), for the {_PER_PAIR} strongest of each pair. Positive brings "
-            f"the receiver towards the source.",
+            f"Share of the gap between the models that one swapped component closes "
+            f"(Σ sign(gap)·change / Σ|gap| over prompts), for the {_PER_PAIR} strongest of each "
+            f"pair. Positive brings the receiver towards the source.",
             values,
             shown,
             [_title(pair) for pair in pairs],

@@ -8,13 +8,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def whiskers(rows: "pd.DataFrame", value: str, label: str, colour: str) -> BarGroup:
-    """One bar per row, from its columns `value`, `low` and `high`."""
+def whiskers(
+    rows: "pd.DataFrame", value: str, label: str, colour: str, prefix: str = ""
+) -> BarGroup:
+    """One bar per row, from its columns `value`, and `low` and `high` behind `prefix`."""
     middle = rows[value].astype(float)
     return BarGroup(
         label,
         middle.tolist(),
-        rows["low"].astype(float).fillna(middle).tolist(),
-        rows["high"].astype(float).fillna(middle).tolist(),
+        rows[f"{prefix}low"].astype(float).fillna(middle).tolist(),
+        rows[f"{prefix}high"].astype(float).fillna(middle).tolist(),
         colour,
     )

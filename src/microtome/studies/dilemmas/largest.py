@@ -1,0 +1,84 @@
+"""The largest of many components, measured where it was not chosen (cross-fitting).
+
+Half of the scenarios (or wordings) choose the component of largest mean, the other half measures
+it, and the reverse: the largest of many is smaller than it looks where it was chosen.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtome import statistics
+from microtome.lab.evidence import worded
+from microtome.statistics import Interval
+from microtome.studies.dilemmas.configuration import Configuration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The component that each half chose, its held-out size, and the sign of its mean."""
+
+    size: Interval
+    chosen: tuple[str, str]
+    sign: float
+    agreement: float
+
+    @property
+    def settled(self) -> bool:
+        """Both halves chose the same, and its held-out size leaves 0 out."""
+        return self.chosen[0] == self.chosen[1] and self.size.excludes(0)
+
+    @property
+    def component(self) -> str:
+        """The one that both halves chose, or both choices."""
+        return " or ".join(dict.fromkeys(self.chosen))
+
+    @property
+    def value(self) -> float:
+        """The held-out size, with the sign of the mean."""
+        return self.sign * self.size.value
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The interval of `value`."""
+        if self.size.ends is None:
+            return None, None
+        low, high = sorted(self.sign * end for end in self.size.ends)
+        return low, high
+
+    def columns(self, prefix: str) -> dict[str, Any]:
+        """As columns of a table."""
+        names = ("component", "value", "low", "high", "settled", "agreement")
+        values = (self.component, self.value, *self.ends, self.settled, self.agreement)
+        return {f"{prefix}_{name}": one for name, one in zip(names, values, strict=True)}
+
+    def evidence(self, study: Configuration) -> str:
+        """Its interval in words, and how it was chosen."""
+        how = f"chosen on half of the {study.resample}, measured on the other half"
+        if self.chosen[0] != self.chosen[1]:
+            how = f"the halves of the {study.resample} choose {self.chosen[0]} and {self.chosen[1]}"
+        return f"{worded(self.size, study.resample)}; {how}"
+
+
+def largest(wide: "pd.DataFrame", study: Configuration) -> Largest | None:
+    """The column of largest |mean| of a table "prompt component"; None for a single cluster."""
+    over_scenarios = study.resample == "scenarios"
+    rows = wide.groupby(level="scenario", sort=False).mean() if over_scenarios else wide
+    if len(rows) < 2:
+        return None
+    found = statistics.held_out_maximum(rows.to_numpy(float), study.at, by="abs")
+    names = list(rows.index.get_level_values("scenario"))
+    if over_scenarios:
+        size = statistics.mean(found.values, names, study.at)
+    else:
+        size = statistics.mean(found.values, at=study.at, strata=names)
+    first, second = (str(rows.columns[i]) for i in found.chosen)
+    return Largest(size, (first, second), _sign(rows[first].mean()), found.agreement)
+
+
+def _sign(mean: float) -> float:
+    return float(np.sign(mean)) or 1.0

@@ -1,0 +1,224 @@
+"""What is claimed of components and of choices: ranks, flips, silence, directions, intervals."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from microtome.studies.dilemmas import Dilemmas
+from microtome.studies.dilemmas.across import across_pairs
+from microtome.studies.dilemmas.choices import findings_of
+from microtome.studies.dilemmas.consistency import consistency
+from microtome.studies.dilemmas.design import mean_over, unpaired
+from microtome.studies.dilemmas.effects import peer_ranks, summarised, towards
+from microtome.studies.dilemmas.flips import flip_finding
+from microtome.studies.dilemmas.largest import largest
+from microtome.studies.dilemmas.lens import leaning
+from microtome.studies.dilemmas.singles import pair_findings
+
+STATES = ("CC", "CC", "CD", "DC", "DD")
+HEADS = [f"L{i // 4}H{i % 4}" for i in range(20)]
+
+
+def _study(**fields):
+    return Dilemmas(**{"model": "specimen:world", "models": ("base", "PT2_COREDe"), **fields})
+
+
+def _patches(effects, gap=4.0, baseline=-3.0, scenarios=5):
+    """Patching results of `effects` [prompt, head] on prompts of equal gap, three a scenario."""
+    rows = []
+    for i, prompt in enumerate(effects):
+        for head, change in zip(HEADS, prompt, strict=False):
+            rows.append({
+                "source": "PT2_COREDe", "target": "base", "scenario": f"s{i % scenarios}",
+                "variant": i // scenarios, "component": head, "kind": "head", "layer": 0,
+                "baseline_delta": baseline, "donor_delta": baseline + gap,
+                "patched_delta": baseline + change, "delta_change": change, "effect": change,
+                "action_flipped": (baseline + change > 0) != (baseline > 0), "unrelated_rms": 0.5,
+            })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _patching_texts(frame, study):
+    summary = summarised(frame, study)
+    (pair,) = across_pairs(frame, summary, study)
+    return [f.text for f in pair_findings(pair, summary, study)], summary
+
+
+def test_a_rank_claims_a_named_random_head_as_seldom_as_it_says():
+    """20 i.i.d. heads in five scenarios: at most 16 of 200 (the 97.5 % point of 5 %)."""
+    study, claimed = _study(named=("L2H1",)), 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        frame = _patches(rng.standard_t(3, size=(5, 20)))
+        claimed += peer_ranks(towards(frame), study)["L2H1"]["p_rank"] <= study.at.alpha
+    assert claimed <= 16
+
+
+def test_random_heads_are_claimed_nowhere_and_unnamed_ones_have_no_rank():
+    frame = _patches(np.random.default_rng(1).normal(size=(15, 20)))
+    texts, summary = _patching_texts(frame, _study())
+    assert all(row["p_rank"] is None and row["peers"] == 20 for row in summary)
+    said = " ".join(texts)
+    assert "not settled" in said
+    assert "undecided" in said
+    assert "stand out" not in said
+    assert "random ones" not in said
+
+
+def test_a_rank_among_few_peers_says_that_it_decides_nothing():
+    effects = np.random.default_rng(2).normal(size=(15, 8))
+    effects[:, 3] += 9
+    texts, _ = _patching_texts(_patches(effects), _study(named=("L0H3",)))
+    (ranked,) = [text for text in texts if "named beforehand" in text]
+    assert "ranks 1 of 8" in ranked
+    assert "8 peers give no p below 0.12" in ranked
+    effects = np.random.default_rng(2).normal(size=(15, 20))
+    effects[:, 3] += 9
+    texts, _ = _patching_texts(_patches(effects), _study(named=("L0H3",)))
+    (ranked,) = [text for text in texts if "named beforehand" in text]
+    assert "unlike its peers'" in ranked
+
+
+def test_the_largest_of_many_is_measured_where_it_was_not_chosen():
+    """Of 30 equal columns the largest looks far from 0; its held-out size does not."""
+    study, naive, covered = _study(resample="wordings"), 0, 0
+    index = pd.MultiIndex.from_product([range(5), range(3)], names=["scenario", "variant"])
+    for seed in range(60):
+        values = np.random.default_rng(seed).normal(size=(15, 30))
+        wide = pd.DataFrame(values, index=index, columns=[f"c{i}" for i in range(30)])
+        t = np.abs(values.mean(0)).max() / (values.std(0, ddof=1) / np.sqrt(15)).mean()
+        naive += t > stats.t.ppf(0.975, 14)
+        covered += not largest(wide, study).size.excludes(0)
+    assert naive > 40
+    assert covered > 54
+
+
+def test_a_planted_component_is_largest_in_both_halves():
+    effects = np.random.default_rng(3).normal(size=(24, 20))
+    effects[:, 7] -= 5
+    frame = _patches(effects, scenarios=8)
+    (text,) = [t for t in _patching_texts(frame, _study())[0] if "changes Δ most" in t]
+    assert "L1H3 changes Δ most" in text
+    assert "away from the source" in text
+    assert "mean_is_0, max-T" in text
+    (text,) = [
+        t for t in _patching_texts(frame, _study(test="symmetric_about_0"))[0] if "most" in t
+    ]
+    assert "symmetric_about_0, max-T" in text
+
+
+def test_a_scenario_is_flipped_by_more_than_half_of_its_wordings_that_count():
+    study = _study()
+    effects = np.zeros((12, 20))
+    effects[[0, 2, 1, 3, 4], 5] = 4.0  # scenario 0: wordings 0-2 of six, 1: wordings 0 and 1
+    frame = _patches(effects, scenarios=2)
+    row = next(r for r in consistency(frame, study) if r["component"] == HEADS[5])
+    assert (row["prompts_flipped"], row["n_prompts"]) == (5, 12)
+    assert (row["scenarios_flipped"], row["n_scenarios"]) == (0, 2), "3 and 2 of 6 are no more"
+    assert row["consistency"] == 0
+    frame.loc[(frame["scenario"] == "s0") & (frame["variant"] == 5), "baseline_delta"] = -0.01
+    row = next(r for r in consistency(frame, study) if r["component"] == HEADS[5])
+    assert (row["scenarios_flipped"], row["n_scenarios"]) == (1, 2), "3 of the 5 that count"
+    assert row["consistency"] == 0.5
+    assert (row["n_prompts"], row["n_anywhere"]) == (11, 12)
+    near = consistency(_patches(effects, baseline=-0.01), study)
+    none = next(r for r in near if r["component"] == HEADS[5])
+    assert (none["prompts_flipped"], none["flipped_anywhere"], none["n_anywhere"]) == (0, 5, 12)
+    assert (none["n_scenarios"], none["consistency"]) == (0, None)
+
+
+def test_flips_of_the_greedy_search_count_where_there_was_a_side():
+    rows = pd.DataFrame(
+        [("a", 1, -2.0, True, 2), ("a", 2, -0.05, True, 1), ("b", 1, 0.02, False, 10)],
+        columns=["scenario", "variant", "baseline_delta", "flipped", "rank"],
+    ).assign(pair="A → B", donor_delta=1.0)
+    found = flip_finding(rows, _study())
+    assert found.value == 1
+    assert "on 1 of 1 prompts with |Δ| of 0.1 or more" in found.text
+    assert "Of the 2 prompts nearer to 0, 1 flip" in found.text
+
+
+def _choices(p_defect, model="base", p_neither=0.0):
+    """Behaviour of one model, wordings "scenario wording"."""
+    return pd.DataFrame([
+        {"model": model, "scenario": f"s{i}", "variant": j, "state": STATES[i], "p_defect": p,
+         "p_cooperate": 1 - p - p_neither, "p_neither": p_neither}
+        for i, own in enumerate(p_defect) for j, p in enumerate(own)
+    ])  # fmt: skip
+
+
+def test_a_silent_model_is_not_narrated():
+    frame = _choices(np.full((5, 3), 0.001), p_neither=0.99)
+    (only,) = findings_of(frame, "base", _study())
+    assert "gives neither answer: P(neither) is 0.99" in only.text
+    assert "defects" not in only.text
+    tuned = _choices(np.full((5, 3), 0.9), model="PT2_COREDe")
+    both = findings_of(pd.concat([frame, tuned]), "PT2_COREDe", _study())
+    assert not any("Base" in f.text for f in both), "a silent Base is no comparison"
+    talks = findings_of(frame, "base", _study(silent_above=0.995))
+    assert "defects with probability" in talks[0].text
+
+
+def test_the_lens_does_not_narrate_silence_or_a_lean_across_0():
+    study = _study()
+    deltas = np.array([[-1.0, 2.0, -0.5, 1.5, -1.2]]).repeat(3, 0).T
+    frame = pd.DataFrame([
+        {"scenario": f"s{i}", "variant": j, "final_delta": d + j / 10, "final_action": "defect",
+         "p_neither": 0.0}
+        for i, own in enumerate(deltas) for j, d in enumerate(own)
+    ])  # fmt: skip
+    held = mean_over(frame, "final_delta", study)
+    assert "without a lean" in leaning(frame, "Base", held, study)
+    clear = frame.assign(final_delta=frame["final_delta"] + 9)
+    lean = mean_over(clear, "final_delta", study)
+    assert "leaning to defect" in leaning(clear, "Base", lean, study)
+    assert "neither" in leaning(clear.assign(p_neither=0.9), "Base", lean, study)
+
+
+def _after(found):
+    (text,) = [f.text for f in found if "after the opponent defected" in f.text]
+    return text
+
+
+def test_no_direction_is_stated_where_the_interval_holds_0():
+    """Scenarios after CD and DD differ by more than the states do."""
+    own = np.array([0.2, 0.3, 0.1, 0.25, 0.9])[:, None] + np.array([-0.01, 0, 0.01])
+    text = _after(findings_of(_choices(own), "base", _study()))
+    assert "is not shown to defect more or less" in text
+    assert "This rests on 2 against 3 scenarios" in text
+    own = np.array([0.02, 0.03, 0.96, 0.02, 0.97])[:, None] + np.array([-0.01, 0, 0.01])
+    assert "defects more after" in _after(findings_of(_choices(own), "base", _study()))
+
+
+def test_after_defection_scenarios_are_resampled_and_not_wordings():
+    """Two scenarios against three that differ among themselves: coverage of the true 0."""
+    rng, study, welch, ours, n = np.random.default_rng(0), _study(), 0, 0, 300
+    for _ in range(n):
+        centres = rng.beta(2, 2, 5)
+        spread = np.clip(centres[:, None] + 0.02 * rng.normal(size=(5, 6)), 0, 1)
+        frame = _choices(spread)
+        after = [frame[frame["state"].str[1] == move] for move in "DC"]
+        found = unpaired(*after, "p_defect", study)
+        ours += not found.excludes(0)
+        sides = [part["p_defect"] for part in after]
+        ends = stats.ttest_ind(*sides, equal_var=False).confidence_interval(0.95)
+        welch += ends.low <= 0 <= ends.high
+    assert welch / n < 0.7
+    assert ours / n > 0.95
+
+
+def test_other_wordings_of_these_scenarios_are_resampled_within_them():
+    """Scenarios 0.5 apart, wordings 0.02: the interval is that of the wordings, and covers."""
+    rng, covered, widths = np.random.default_rng(5), 0, []
+    study, n = _study(resample="wordings"), 200
+    centres = np.array([0.1, 0.3, 0.9, 0.2, 0.7])
+    for _ in range(n):
+        frame = _choices(centres[:, None] + rng.uniform(-0.04, 0.04, (5, 6)))
+        after = [frame[frame["state"].str[1] == move] for move in "DC"]
+        found = unpaired(*after, "p_defect", study)
+        covered += found.low <= 0.6 <= found.high
+        widths.append(found.high - found.low)
+    assert covered / n >= 0.93
+    # Two scenarios of six wordings against three: sd .023 each.
+    honest = 2 * 2.1 * 0.0231 * np.sqrt(1 / 12 + 1 / 18)
+    assert np.median(widths) < 2 * honest
