@@ -1,10 +1,11 @@
 """All that is done at one layer: choose what to ablate, ablate it, and ablate random features."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from microtome.audit import Audit
 from microtome.lab.study import Product
@@ -14,7 +15,8 @@ from microtome.studies.misconceptions.codes import Codes
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast
 from microtome.studies.misconceptions.injection import inject
-from microtome.studies.misconceptions.matching import matched_sets
+from microtome.studies.misconceptions.controlling import controlled
+from microtome.studies.misconceptions.matching import Match, random_sets
 from microtome.studies.misconceptions.pairs import Pair, Prompt
 from microtome.studies.misconceptions.reading import Reading, read_codes, readings
 from microtome.studies.misconceptions.scoring import Row, rows_of, score
@@ -24,6 +26,10 @@ from microtome.studies.misconceptions.warm import Warm
 Rows = list[dict[str, Any]]
 _AUDITED = 8
 """Prompts on which a feature that never fires is ablated."""
+_APART = 1e-3
+"""Largest relative difference of what an ablation and its random sets write at a token."""
+_GAP, _COARSE_GAP = 1e-3, 1e-1
+"""Nats by which two routes to one ablation may differ, in float32 and in coarser formats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +47,6 @@ class Layer:
     @property
     def d_dict(self) -> int:
         return self.ablation.dictionary.d_dict
-
-    def ablated_tokens(self, ids: set[str]) -> Codes:
-        """The codes of the tokens at which these prompts are ablated."""
-        return self.codes.at(_tokens(self.read, ids, self.study.ablated_positions))
 
     def rows(self, prompts: Sequence[Prompt]) -> list[Row]:
         """What is run to score both answers of these prompts."""
@@ -74,23 +76,26 @@ def layer_product(layer: Layer) -> Product:
     results: Rows = []
     controls: Rows = []
     features: Rows = []
+    audits = _silent(layer)
     prompts = [one.prompt for one in layer.read]
     for target in chosen_targets(layer.number, layer.found, prompts, layer.study):
         rows = layer.rows(target.prompts)
         baseline = np.asarray(score(layer.warm.model, rows, layer.study.max_rows).numpy())
-        results += _results(layer, target, rows, baseline)
-        controls += _controls(layer, target, difference(baseline)[list(target.headline)])
+        ablated = layer.without(target.features, rows)
+        results += _results(target, baseline, ablated)
+        both = (difference(one)[list(target.headline)] for one in (baseline, ablated))
+        made, found = _controls(layer, target, *both)
+        controls, audits = controls + made, audits + found
         features += _features(layer, target)
-    made = {
+    tables = {
         "ablate_results": results,
         "ablate_controls": controls,
         "ablate_features": features,
     }
-    return Product({name: rows for name, rows in made.items() if rows}, audits=_silent(layer))
+    return Product({name: rows for name, rows in tables.items() if rows}, audits=audits)
 
 
-def _results(layer: Layer, target: Target, scored: Sequence[Row], baseline: Floats) -> Rows:
-    ablated = layer.without(target.features, scored)
+def _results(target: Target, baseline: Floats, ablated: Floats) -> Rows:
     change = difference(ablated) - difference(baseline)
     return [
         {**_place(target), "id": p.id, "pair_id": p.pair_id, "label": p.label, "role": p.role,
@@ -101,21 +106,39 @@ def _results(layer: Layer, target: Target, scored: Sequence[Row], baseline: Floa
     ]  # fmt: skip
 
 
-def _controls(layer: Layer, target: Target, baseline: Floats) -> Rows:
-    """Random sets on the prompts of the headline."""
-    means = layer.ablated_tokens({p.id for p in target.compared}).means(layer.d_dict)
-    sets = matched_sets(target.features, means, layer.study.controls, layer.study.seed)
-    scored = layer.rows(target.compared)
-    rows: Rows = []
-    for number, features in enumerate(sets, start=1):
-        change = difference(layer.without(features, scored)) - baseline
-        rows.append(
-            {**_place(target), "control": number, "control_features": _told(features),
-             "mean_change": float(change.mean()), "sign": target.sign,
-             "activation": float(means[list(features)].sum()),
-             "target_activation": float(means[list(target.features)].sum())}
-        )  # fmt: skip
-    return rows
+def _controls(
+    layer: Layer, target: Target, baseline: Floats, ablated: Floats
+) -> tuple[Rows, list[Audit]]:
+    """Matched random sets on the prompts of the headline, of which both Δ are given."""
+    study, features = layer.study, layer.ablation.ablated(target.features)
+    pool = np.flatnonzero((layer.ablation.dictionary.atoms.float().norm(dim=1) > 0).cpu().numpy())
+    sets = random_sets(features, pool, study.controls, study.seed)
+    found = controlled(
+        layer.warm.model, layer.rows(target.compared), layer.ablation, target.features, sets,
+        study.max_rows,
+    )  # fmt: skip
+    deltas = found.scores[:, :, 0] - found.scores[:, :, 1]
+    rows = [
+        {**_place(target), "control": number, "control_features": _told(own),
+         "mean_change": float((delta - baseline).mean()), "sign": target.sign, **asdict(match)}
+        for number, (own, delta, match) in enumerate(
+            zip(sets, deltas[1:], found.matches[1:], strict=True), start=1
+        )
+    ]  # fmt: skip
+    return rows, _audits(layer, found.matches[1:], float(np.abs(deltas[0] - ablated).max()))
+
+
+def _audits(layer: Layer, matches: Sequence[Match], gap: float) -> list[Audit]:
+    """Controls write where their target writes and as much; both go the same way."""
+    exact = layer.warm.model.parts.hf.dtype == torch.float32
+    return [
+        Audit("tokens that only one of ablation and random set changes",
+              float(max(m.elsewhere for m in matches)), 0.0),
+        Audit("relative difference of size, random set against ablation",
+              max(m.apart for m in matches), _APART),
+        Audit("change of Δ by the ablation, made as its random sets are made, against its own",
+              gap, _GAP if exact else _COARSE_GAP),
+    ]  # fmt: skip
 
 
 def _features(layer: Layer, target: Target) -> Rows:
