@@ -52,7 +52,7 @@ def controlled(
         writes = torch.stack([_in_place(one, ablation, own) for own in every])
         lengths.append(sizes(writes))
         for column, log_p in _scored(model, one, ablation, writes, max_rows):
-            scores[:, one.row.prompt, column] = log_p
+            scores[:, one.row.prompt, column] = log_p.numpy()
     by_set = torch.cat(lengths, dim=1)
     return Controlled(scores, tuple(match(own, by_set[0]) for own in by_set))
 
@@ -91,7 +91,7 @@ def _in_place(target: Write, ablation: Ablation, features: Sequence[int]) -> Ten
 
 def _scored(
     model: "mt.Model", target: Write, ablation: Ablation, writes: Tensor, max_rows: int
-) -> Iterator[tuple[int, Floats]]:
+) -> Iterator[tuple[int, Float[Tensor, " set"]]]:
     """Per answer its column and log p "set"."""
     row, layer = target.row, site_of(ablation.dictionary).layer
     start = target.start(writes[0])

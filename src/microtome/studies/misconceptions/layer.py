@@ -13,13 +13,14 @@ from microtome.statistics import Floats
 from microtome.studies.misconceptions.ablating import Ablation, difference, scored_without
 from microtome.studies.misconceptions.codes import Codes
 from microtome.studies.misconceptions.configuration import Configuration
-from microtome.studies.misconceptions.contrasting import Contrast
-from microtome.studies.misconceptions.injection import inject
+from microtome.studies.misconceptions.contrasting import Contrast, Feature
 from microtome.studies.misconceptions.controlling import controlled
+from microtome.studies.misconceptions.injection import inject
 from microtome.studies.misconceptions.matching import Match, random_sets
 from microtome.studies.misconceptions.pairs import Pair, Prompt
 from microtome.studies.misconceptions.reading import Reading, read_codes, readings
 from microtome.studies.misconceptions.scoring import Row, rows_of, score
+from microtome.studies.misconceptions.shelf import layers_of
 from microtome.studies.misconceptions.targets import Target, chosen_targets, selected
 from microtome.studies.misconceptions.warm import Warm
 
@@ -34,7 +35,7 @@ _GAP, _COARSE_GAP = 1e-3, 1e-1
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer's codes of all prompts, what they select, and how features are ablated."""
+    """One layer's codes of all prompts, what all layers select, and how features are ablated."""
 
     number: int
     warm: Warm
@@ -59,12 +60,14 @@ class Layer:
 
 
 def prepare(layer: int, pairs: Sequence[Pair], warm: Warm, study: Configuration) -> Layer:
-    """Read the prompts and contrast those to select on."""
+    """Read the prompts and contrast those to select on, over all layers as the contrast does."""
     read = readings(warm.model, pairs, study.positions)
     dictionary = warm.dictionaries[layer]
-    own = read_codes(warm.model, read, {layer: dictionary}, study.max_rows)[layer]
-    prompts = [one.prompt for one in read]
-    found = selected(layer, own.pooled(read), prompts, study)
+    shared = layers_of(study) if layer in layers_of(study) else (layer,)
+    contrasted = {n: own for n, own in warm.dictionaries.items() if n in shared}
+    by_layer = read_codes(warm.model, read, contrasted, study.max_rows)
+    own, prompts = by_layer[layer], [one.prompt for one in read]
+    found = selected({n: one.pooled(read) for n, one in by_layer.items()}, prompts, study)
     pool = {p.id for p in prompts if p.role == "select"} or {p.id for p in prompts}
     tokens = own.codes.at(_tokens(read, pool, study.ablated_positions))
     ablation = Ablation(dictionary, study.mode, study.ablated_positions, tokens, study.seed)
@@ -143,15 +146,15 @@ def _audits(layer: Layer, matches: Sequence[Match], gap: float) -> list[Audit]:
 
 def _features(layer: Layer, target: Target) -> Rows:
     """Each ablated feature: how it differed, and what its strongest tokens do elsewhere."""
-    place = {feature.number: i for i, feature in enumerate(layer.found.features)}
-    p, rows = layer.found.flips.p_max_t, []
+    place = {feature: i for i, feature in enumerate(layer.found.features)}
+    p, rows = layer.found.test.p, []
     kept = [i for i, one in enumerate(layer.read) if one.prompt.role == "select"]
     read = [layer.read[i] for i in kept] or list(layer.read)
     codes = layer.codes.at(_tokens(layer.read, {one.prompt.id for one in read}, "whole"))
     for rank, feature in enumerate(target.features, start=1):
-        i = place.get(feature)
+        i = place.get(Feature(target.layer, feature))
         found = inject(
-            layer.warm.model, layer.ablation.dictionary, feature, codes, read, layer.study.level
+            layer.warm.model, layer.ablation.dictionary, feature, codes, read, layer.study.at
         )
         rows.append(
             {**_place(target), "rank": rank, "feature": feature,
