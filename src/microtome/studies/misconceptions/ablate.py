@@ -37,7 +37,7 @@ class Ablate(Step):
     summary = "What the answer loses without the features, and without random ones instead."
     reads = (
         "layers", "dictionaries", "width", "average_l0", "random_dictionary", "positions",
-        "max_rows", "seed", "min_pairs", "level", "layer", "feature", "top_n", "mode",
+        "max_rows", "seed", "min_pairs", "level", "resamples", "layer", "feature", "top_n", "mode",
         "ablated_positions", "controls",
     )  # fmt: skip
     needs = ("features", "contrast")

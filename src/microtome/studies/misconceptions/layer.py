@@ -1,11 +1,10 @@
 """All that is done at one layer: choose what to ablate, ablate it, and ablate random features."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from microtome.audit import Audit
 from microtome.lab.study import Product
@@ -14,9 +13,8 @@ from microtome.studies.misconceptions.ablating import Ablation, difference, scor
 from microtome.studies.misconceptions.codes import Codes
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast, Feature
-from microtome.studies.misconceptions.controlling import controlled
+from microtome.studies.misconceptions.controls import control_rows
 from microtome.studies.misconceptions.injection import inject
-from microtome.studies.misconceptions.matching import Match, random_sets
 from microtome.studies.misconceptions.pairs import Pair, Prompt
 from microtome.studies.misconceptions.reading import Reading, read_codes, readings
 from microtome.studies.misconceptions.scoring import Row, rows_of, score
@@ -27,10 +25,6 @@ from microtome.studies.misconceptions.warm import Warm
 Rows = list[dict[str, Any]]
 _AUDITED = 8
 """Prompts on which a feature that never fires is ablated."""
-_APART = 1e-3
-"""Largest relative difference of what an ablation and its random sets write at a token."""
-_GAP, _COARSE_GAP = 1e-3, 1e-1
-"""Nats by which two routes to one ablation may differ, in float32 and in coarser formats."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +73,17 @@ def layer_product(layer: Layer) -> Product:
     results: Rows = []
     controls: Rows = []
     features: Rows = []
-    audits = _silent(layer)
+    audits, warm = _silent(layer), layer.warm
     prompts = [one.prompt for one in layer.read]
     for target in chosen_targets(layer.number, layer.found, prompts, layer.study):
         rows = layer.rows(target.prompts)
-        baseline = np.asarray(score(layer.warm.model, rows, layer.study.max_rows).numpy())
+        baseline = np.asarray(score(warm.model, rows, layer.study.max_rows).numpy())
         ablated = layer.without(target.features, rows)
         results += _results(target, baseline, ablated)
         both = (difference(one)[list(target.headline)] for one in (baseline, ablated))
-        made, found = _controls(layer, target, *both)
-        controls, audits = controls + made, audits + found
+        scored = layer.rows(target.compared)
+        made = control_rows(warm.model, layer.ablation, target, scored, *both, layer.study)
+        controls, audits = controls + made.rows, audits + made.audits
         features += _features(layer, target)
     tables = {
         "ablate_results": results,
@@ -101,46 +96,11 @@ def layer_product(layer: Layer) -> Product:
 def _results(target: Target, baseline: Floats, ablated: Floats) -> Rows:
     change = difference(ablated) - difference(baseline)
     return [
-        {**_place(target), "id": p.id, "pair_id": p.pair_id, "label": p.label, "role": p.role,
+        {**target.place, "id": p.id, "pair_id": p.pair_id, "label": p.label, "role": p.role,
          "baseline_correct": float(baseline[i, 0]), "baseline_misconception": float(baseline[i, 1]),
          "ablated_correct": float(ablated[i, 0]), "ablated_misconception": float(ablated[i, 1]),
          "change": float(change[i]), "headline": i in target.headline}
         for i, p in enumerate(target.prompts)
-    ]  # fmt: skip
-
-
-def _controls(
-    layer: Layer, target: Target, baseline: Floats, ablated: Floats
-) -> tuple[Rows, list[Audit]]:
-    """Matched random sets on the prompts of the headline, of which both Δ are given."""
-    study, features = layer.study, layer.ablation.ablated(target.features)
-    pool = np.flatnonzero((layer.ablation.dictionary.atoms.float().norm(dim=1) > 0).cpu().numpy())
-    sets = random_sets(features, pool, study.controls, study.seed)
-    found = controlled(
-        layer.warm.model, layer.rows(target.compared), layer.ablation, target.features, sets,
-        study.max_rows,
-    )  # fmt: skip
-    deltas = found.scores[:, :, 0] - found.scores[:, :, 1]
-    rows = [
-        {**_place(target), "control": number, "control_features": _told(own),
-         "mean_change": float((delta - baseline).mean()), "sign": target.sign, **asdict(match)}
-        for number, (own, delta, match) in enumerate(
-            zip(sets, deltas[1:], found.matches[1:], strict=True), start=1
-        )
-    ]  # fmt: skip
-    return rows, _audits(layer, found.matches[1:], float(np.abs(deltas[0] - ablated).max()))
-
-
-def _audits(layer: Layer, matches: Sequence[Match], gap: float) -> list[Audit]:
-    """Controls write where their target writes and as much; both go the same way."""
-    exact = layer.warm.model.parts.hf.dtype == torch.float32
-    return [
-        Audit("tokens that only one of ablation and random set changes",
-              float(max(m.elsewhere for m in matches)), 0.0),
-        Audit("relative difference of size, random set against ablation",
-              max(m.apart for m in matches), _APART),
-        Audit("change of Δ by the ablation, made as its random sets are made, against its own",
-              gap, _GAP if exact else _COARSE_GAP),
     ]  # fmt: skip
 
 
@@ -157,7 +117,7 @@ def _features(layer: Layer, target: Target) -> Rows:
             layer.warm.model, layer.ablation.dictionary, feature, codes, read, layer.study.at
         )
         rows.append(
-            {**_place(target), "rank": rank, "feature": feature,
+            {**target.place, "rank": rank, "feature": feature,
              "mean": 0.0 if i is None else float(layer.found.mean[i]),
              "p_max_t": 1.0 if i is None else float(p[i]), **found.row(layer.warm.model)}
         )  # fmt: skip
@@ -177,14 +137,6 @@ def _silent(layer: Layer) -> list[Audit]:
     plain = score(layer.warm.model, rows, layer.study.max_rows).numpy()
     worst = float(np.abs(without - plain).max())
     return [Audit("change of log p without a feature that never fires", worst, 0.0)]
-
-
-def _place(target: Target) -> dict[str, Any]:
-    return {"layer": target.layer, "side": target.side, "features": _told(target.features)}
-
-
-def _told(features: Sequence[int]) -> str:
-    return " ".join(map(str, features))
 
 
 def _tokens(read: Sequence[Reading], ids: set[str], positions: str) -> np.ndarray:

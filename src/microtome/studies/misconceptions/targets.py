@@ -9,6 +9,7 @@ higher.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,16 @@ class Target:
     def compared(self) -> tuple[Prompt, ...]:
         """The prompts of the headline."""
         return tuple(self.prompts[i] for i in self.headline)
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """The columns that name it."""
+        return {"layer": self.layer, "side": self.side, "features": named(self.features)}
+
+
+def named(features: Sequence[int]) -> str:
+    """Features as one cell of a table."""
+    return " ".join(map(str, features))
 
 
 def chosen_targets(
