@@ -1,6 +1,7 @@
 """Voice, domain and content told apart: on planted codes, and on the specimen's feature 36."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -183,6 +184,8 @@ def test_on_the_specimen_feature_36_is_of_the_voice_and_content_is_not_in_these_
     first, second = (f["text"] for f in record.findings if f["step"] == "factors")
     assert "Factor content: not in these data." in first
     assert second.startswith("L0 #36 is of the voice")
+    (control,) = (f["control"] for f in record.findings if f["about"] == "verdicts")
+    assert re.match(r"0 of \d+ verdicts are of the voice with labels exchanged", control)
 
 
 @pytest.mark.medium

@@ -24,6 +24,8 @@ HALF = 0.5
 """Share of the effect inside the domain from which on a factor counts as carrying it."""
 VOICE, CONTENT, BOTH = "of the voice", "of the content", "of voice and content"
 DOMAIN, UNDECIDED = "specific to the domain", "undecided"
+_SETS, _STRONGEST = 20, 10
+"""Exchanged sets of the control, and features that they are tried on."""
 VERDICTS = (VOICE, CONTENT, BOTH, DOMAIN, UNDECIDED)
 
 
@@ -31,19 +33,21 @@ VERDICTS = (VOICE, CONTENT, BOTH, DOMAIN, UNDECIDED)
 class Effects:
     """One feature's effect inside, and under each factor alone (None: not in these data).
 
+    `replicated`: the held-out pairs show the effect in its direction, at the stricter level too.
     `carried` is the interval of factor − inside / 2.
     """
 
     feature: Feature
     side: str
     inside: Interval
+    replicated: bool
     alone: dict[str, Interval | None]
     carried: dict[str, Interval | None]
 
     @property
     def verdict(self) -> str:
         """One of `VERDICTS`."""
-        if not (self.inside.excludes() and self.inside.value > 0):
+        if not self.replicated:
             return UNDECIDED
         known = [one for one in self.carried.values() if one is not None]
         if not known or not all(one.excludes() for one in known):
@@ -89,7 +93,28 @@ def _effects(
         most = float(max(np.abs(own).max(), np.abs(values).max(), 1e-9))
         alone[name] = mean(values, at=at)
         carried[name] = difference(values, HALF * own, strict, within=(-most, most))
-    return Effects(feature, side, mean(own, at=at), alone, carried)
+    strictly = mean(own, at=strict)
+    replicated = strictly.excludes() and strictly.value > 0
+    return Effects(feature, side, mean(own, at=at), replicated, alone, carried)
+
+
+def exchanged(
+    claimed: Sequence[tuple[Feature, str]], inside: Sides, outside: Sides, at: Level
+) -> tuple[int, int]:
+    """The control: verdicts "of the voice" with labels outside the domain exchanged at random.
+
+    How many there are, of how many; over the strongest features, in several sets.
+    """
+    rng, found = np.random.default_rng(at.seed), []
+    for _ in range(_SETS):
+        kept = (rng.random(len(outside.pairs)) < 0.5)[:, None]
+        other = replace(
+            outside,
+            correct=np.where(kept, outside.correct, outside.misconception),
+            misconception=np.where(kept, outside.misconception, outside.correct),
+        )
+        found += effects(claimed[:_STRONGEST], inside, other, None, at)
+    return sum(one.verdict == VOICE for one in found), len(found)
 
 
 def signed(feature: Feature, side: str, sides: Sides) -> Floats:

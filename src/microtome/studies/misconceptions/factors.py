@@ -18,7 +18,7 @@ from microtome.studies.misconceptions.ablate_report import claimed_in
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Feature, Sides
 from microtome.studies.misconceptions.costs import factor_cost
-from microtome.studies.misconceptions.factoring import effects, row
+from microtome.studies.misconceptions.factoring import effects, exchanged, row
 from microtome.studies.misconceptions.factors_findings import factor_findings
 from microtome.studies.misconceptions.features import prompt_row
 from microtome.studies.misconceptions.figures.factors import factor_figures
@@ -65,9 +65,12 @@ class Factors(Step):
             _sides(tables, arrays, role, claimed) for role in ("elsewhere", "content")
         )
         found = effects(claimed, inside, outside, content, study.at) if inside.pairs else []
+        control = (0, 0)
+        if found and outside is not None:
+            control = exchanged(claimed, inside, outside, study.at)
         made = [row(one, inside, outside) for one in found]
         return Conclusion(
-            factor_findings(found, made, outside, content, study),
+            factor_findings(found, made, outside, content, control, study),
             {"factors": made} if made else {},
         )
 

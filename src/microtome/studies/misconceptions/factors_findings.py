@@ -7,7 +7,7 @@ from typing import Any
 from microtome.lab.study import Finding
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Sides
-from microtome.studies.misconceptions.factoring import DOMAIN, VERDICTS, Effects
+from microtome.studies.misconceptions.factoring import VERDICTS, Effects
 
 Rows = list[dict[str, Any]]
 
@@ -17,6 +17,7 @@ def factor_findings(
     made: Rows,
     outside: Sides | None,
     content: Sides | None,
+    control: tuple[int, int],
     study: Configuration,
 ) -> list[Finding]:
     """The verdicts over all claimed features, the strongest feature, and what the data lack."""
@@ -30,9 +31,15 @@ def factor_findings(
         f"Of {len(found)} claimed features: {counts} (intervals at 1 − {study.alpha:.2g} / "
         f"{len(found)}; the features share their pairs, so the counts have no interval).{lacking}",
         n=len(found), about="verdicts",
-        control=f"{counted[DOMAIN]} specific to the domain",
+        control=_controlled(*control),
     )  # fmt: skip
     return [first, *([_strongest(found[0], made[0])] if outside is not None else [])]
+
+
+def _controlled(voiced: int, tried: int) -> str:
+    if not tried:
+        return ""
+    return f"{voiced} of {tried} verdicts are of the voice with labels exchanged outside the domain"
 
 
 def _lacking(outside: Sides | None, content: Sides | None) -> str:

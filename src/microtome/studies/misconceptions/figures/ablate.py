@@ -33,10 +33,10 @@ def _changes(tables: Tables, study: Configuration) -> Figure:
     ]
     return Bars(
         "ablation_changes",
-        "What the answer loses without the features, and with random ones in their place",
+        "The answer without the features, and with random atoms instead",
         f"Mean change of log p(correct) − log p(misconception) when features are ablated "
         f"({study.mode}, {_where(study)}); whiskers of the features are {study.level:.0%} "
-        f"intervals over prompts, those of the {int(frame['n_random'].iloc[0])} random sets, "
+        f"intervals over pairs, those of the {int(frame['n_random'].iloc[0])} random sets, "
         f"written at the same tokens with the same size, reach from their smallest to their "
         f"largest. Predicted: down for features that are higher in correct members, "
         f"up for the others.",
