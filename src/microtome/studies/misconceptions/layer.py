@@ -80,9 +80,10 @@ def layer_product(layer: Layer) -> Product:
         baseline = np.asarray(score(warm.model, rows, layer.study.max_rows).numpy())
         ablated = layer.without(target.features, rows)
         results += _results(target, baseline, ablated)
-        both = (difference(one)[list(target.headline)] for one in (baseline, ablated))
+        headline = list(target.headline)
+        before, after = difference(baseline)[headline], difference(ablated)[headline]
         scored = layer.rows(target.compared)
-        made = control_rows(warm.model, layer.ablation, target, scored, *both, layer.study)
+        made = control_rows(warm.model, layer.ablation, target, scored, before, after, layer.study)
         controls, audits = controls + made.rows, audits + made.audits
         features += _features(layer, target)
     tables = {
