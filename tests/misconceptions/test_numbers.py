@@ -104,6 +104,24 @@ def test_twenty_four_perfectly_separated_pairs_are_the_same_everywhere():
     assert _auroc("misconception", wrong, right, study) == row
 
 
+def test_the_interval_of_auroc_is_over_pairs():
+    """DeLong's paired error by hand: members of a pair share most of their score."""
+    from scipy import stats
+
+    rng = np.random.default_rng(6)
+    shared = 3 * rng.normal(size=24)
+    right, wrong = shared + rng.normal(1, 0.5, 24), shared + rng.normal(0, 0.5, 24)
+    wins = (right[:, None] > wrong[None, :]).astype(float)
+    a = wins.mean()
+    parts = (wins.mean(1) - a) / 24 + (wins.mean(0) - a) / 24
+    error = np.sqrt(24 / 23 * (parts**2).sum()) / (a * (1 - a))
+    reach = stats.t.ppf(0.975, 23) * error
+    due = 1 / (1 + np.exp(-(np.log(a / (1 - a)) + np.array([-reach, reach]))))
+    found = interval(right, wrong, Level())
+    assert (found.low, found.high) == pytest.approx(tuple(due), abs=1e-6)
+    assert found.clusters == 24
+
+
 def test_members_of_a_pair_do_not_count_twice():
     """The share of prompts that follow their label is one over pairs, as in scipy's exact test."""
     from scipy import stats
