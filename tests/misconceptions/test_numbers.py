@@ -1,17 +1,15 @@
-"""Codes, effect sizes, separation and matching: each against another way of getting it."""
+"""Codes, effect sizes and separation: each against another way of getting it."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from microtome.errors import InputError
-from microtome.statistics import proportion
+from microtome.statistics import Level
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.codes import Codes, of_run, pooled
 from microtome.studies.misconceptions.contrasting import Feature, Sides, cohens_d_z, contrast
-from microtome.studies.misconceptions.intervals import share_over_pairs
-from microtome.studies.misconceptions.matching import matched_sets
-from microtome.studies.misconceptions.separation import auroc, auroc_interval
+from microtome.studies.misconceptions.intervals import ends, means
+from microtome.studies.misconceptions.separation import interval, value
 
 
 @pytest.fixture
@@ -61,13 +59,24 @@ def test_a_planted_difference_is_found_and_rare_features_are_not_tested():
     two[:, 4] += 2
     one[2:, 5], two[:, 5] = 0, 0
     given = Sides(tuple(Feature(1, i) for i in range(6)), tuple("abcdefghijklmnopqrst"), one, two)
-    found = contrast(given, min_pairs=5, alpha=0.05, seed=0)
+    found = contrast(given, min_pairs=5, at=Level(seed=0))
     assert Feature(1, 5) not in found.features
     assert [f for f, c in zip(found.features, found.claimed, strict=True) if c] == [
         Feature(1, 3), Feature(1, 4),
     ]  # fmt: skip
-    assert found.strongest(1, 1) == [Feature(1, 3)]
-    assert found.strongest(-1, 1) == [Feature(1, 4)]
+    assert found.strongest(1, 1, 1) == [Feature(1, 3)]
+    assert found.strongest(1, -1, 1) == [Feature(1, 4)]
+    assert found.strongest(0, 1, 1) == [], "of another layer there is none"
+
+
+def test_a_feature_is_tested_from_exactly_min_pairs_on():
+    one = np.zeros((8, 3))
+    one[:4, 0], one[:5, 1], one[:6, 2] = 1, 1, 1
+    features = tuple(Feature(0, i) for i in range(3))
+    given = Sides(features, tuple("abcdefgh"), one, np.zeros((8, 3)))
+    assert given.firing(5).features == (Feature(0, 1), Feature(0, 2))
+    turned = Sides(features, tuple("abcdefgh"), np.zeros((8, 3)), one)
+    assert turned.firing(5).features == (Feature(0, 1), Feature(0, 2)), "either member counts"
 
 
 def test_auroc_is_scikit_learns():
@@ -76,56 +85,67 @@ def test_auroc_is_scikit_learns():
     rng = np.random.default_rng(3)
     one, two = rng.integers(0, 6, (2, 30)).astype(float)
     labels = np.repeat([1, 0], 30)
-    assert auroc(one, two) == pytest.approx(roc_auc_score(labels, np.concatenate([one, two])))
-    assert auroc(one, two) == pytest.approx(1 - auroc(two, one))
+    due = roc_auc_score(labels, np.concatenate([one, two]))
+    assert value(one, two) == interval(one, two, Level()).value == pytest.approx(due)
+    assert value(one, two) == pytest.approx(1 - value(two, one))
 
 
-def test_the_interval_of_auroc_covers_the_truth_and_a_perfect_one_is_not_certain():
+def test_twenty_four_perfectly_separated_pairs_are_the_same_everywhere():
+    """One interval, [0.858, 1], for the score of a layer and for a single feature."""
+    from microtome.studies.misconceptions.heldout import _auroc
+
+    study = Misconceptions(model="specimen:world")
+    right, wrong = np.arange(24.0) + 50, np.arange(24.0)
+    found = interval(right, wrong, study.at)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(0.025 ** (1 / 24)) == pytest.approx(0.858, abs=1e-3)
+    row = _auroc("correct", right, wrong, study)
+    assert (row["auroc"], row["auroc_low"], row["auroc_high"]) == (1.0, found.low, 1.0)
+    assert _auroc("misconception", wrong, right, study) == row
+
+
+def test_the_interval_of_auroc_is_over_pairs():
+    """DeLong's paired error by hand: members of a pair share most of their score."""
     from scipy import stats
 
-    truth, covered = float(stats.norm.cdf(1 / 2**0.5)), 0
-    for seed in range(100):
-        one, two = np.random.default_rng(seed).normal(0, 1, (2, 24))
-        found = auroc_interval(one + 1, two, level=0.95, resamples=300, seed=seed)
-        covered += found.low <= truth <= found.high
-    assert covered >= 88
-    perfect = auroc_interval(
-        np.arange(24.0) + 50, np.arange(24.0), level=0.95, resamples=200, seed=0
-    )
-    assert (perfect.value, perfect.high) == (1.0, 1.0)
-    assert perfect.low == pytest.approx(0.025 ** (1 / 24))
-
-
-def test_random_sets_match_in_activation_and_leave_the_features_out():
-    means = np.random.default_rng(4).exponential(1, 400)
-    features = (7, 90, 311)
-    sets = matched_sets(features, means, 19, seed=0)
-    assert len({frozenset(s) for s in sets}) == 19
-    for one in sets:
-        assert not set(one) & set(features)
-        assert len(set(one)) == 3
-        assert np.allclose(means[list(one)], means[list(features)], rtol=0.25)
-
-
-def test_too_few_features_to_compare_with_is_said():
-    with pytest.raises(InputError, match="5 other features fire and 19 random sets"):
-        matched_sets((0,), np.r_[np.ones(6), np.zeros(30)], 19, seed=0)
+    rng = np.random.default_rng(6)
+    shared = 3 * rng.normal(size=24)
+    right, wrong = shared + rng.normal(1, 0.5, 24), shared + rng.normal(0, 0.5, 24)
+    wins = (right[:, None] > wrong[None, :]).astype(float)
+    a = wins.mean()
+    parts = (wins.mean(1) - a) / 24 + (wins.mean(0) - a) / 24
+    error = np.sqrt(24 / 23 * (parts**2).sum()) / (a * (1 - a))
+    reach = stats.t.ppf(0.975, 23) * error
+    due = 1 / (1 + np.exp(-(np.log(a / (1 - a)) + np.array([-reach, reach]))))
+    found = interval(right, wrong, Level())
+    assert (found.low, found.high) == pytest.approx(tuple(due), abs=1e-6)
+    assert found.clusters == 24
 
 
 def test_members_of_a_pair_do_not_count_twice():
+    """The share of prompts that follow their label is one over pairs, as in scipy's exact test."""
+    from scipy import stats
+
+    from microtome.studies.misconceptions.prompts import _followed
+
+    frame = pd.DataFrame({
+        "pair_id": np.repeat(range(30), 2), "label": ["correct", "misconception"] * 30,
+        "difference": [1.0, -1.0] * 30, "answered": "correct",
+    })  # fmt: skip
     study = Misconceptions(model="specimen:world")
-    pairs, covered, naive = list(map(str, np.repeat(range(30), 2))), 0, 0
-    for seed in range(100):
-        together = np.repeat(np.random.default_rng(seed).random(30) < 0.7, 2)
-        found = share_over_pairs(together, pairs, study)
-        covered += found.low <= 0.7 <= found.high
-        plain = proportion(int(together.sum()), 60)
-        naive += plain.low <= 0.7 <= plain.high
-    assert covered >= 90 > naive, "prompts that go together are no more than their pairs"
-    split = np.tile([1.0, 0.0], 30)
-    assert share_over_pairs(split, pairs, study).low == pytest.approx(0.5)
-    every = share_over_pairs(np.ones(60), pairs, study)
-    assert (every.low, every.n, every.clusters) == (pytest.approx(0.025 ** (1 / 30)), 60, 30)
+    found = _followed(frame, study)
+    assert (found.value, found.high, found.n) == (1.0, 1.0, 60)
+    assert found.low == pytest.approx(stats.binomtest(30, 30).proportion_ci(0.95).low)
+
+
+def test_columns_have_the_interval_that_the_package_gives_each():
+    from microtome.statistics import mean
+
+    values = np.random.default_rng(1).normal(1, 1, (12, 3))
+    low, high = ends(means(values, Level()))
+    for i in range(3):
+        one = mean(values[:, i], at=Level())
+        assert (low[i], high[i]) == (one.low, one.high)
 
 
 def test_the_interval_of_an_ablation_of_both_members_is_over_pairs():
@@ -135,7 +155,7 @@ def test_the_interval_of_an_ablation_of_both_members_is_over_pairs():
     change = np.repeat(np.random.default_rng(0).normal(size=12), 2)
     own = pd.DataFrame({"change": change, "headline": True, "pair_id": np.repeat(range(12), 2)})
     controls = pd.DataFrame(
-        {"mean_change": np.linspace(-1, 1, 19), "target_activation": 1.0, "activation": 1.0}
+        {"mean_change": np.linspace(-1, 1, 19), "tokens": 3, "target_size": 1.0, "size": 1.0}
     )
     place = {"layer": 0, "side": "correct", "features": "1"}
     both = _summary(place, own, controls, study)

@@ -26,9 +26,15 @@ def test_every_step_is_rehearsed_on_a_stand_in(target, tmp_path):
     rehearsal = rehearse(study, terminal=Terminal())
     manifest = rehearsal.record.manifest
     assert manifest.dry_run
-    assert [s.status for s in manifest.steps.values()] == ["finished"] * 4
+    assert [s.status for s in manifest.steps.values()] == ["finished"] * 5
     assert "random" in manifest.provenance["stand_in"]
-    assert rehearsal.units == {"prompts": 4, "features": 4, "contrast": 0, "ablate": 2}
+    assert rehearsal.units == {
+        "prompts": 4,
+        "features": 4,
+        "contrast": 0,
+        "factors": 1,
+        "ablate": 2,
+    }
     assert not (tmp_path / "misconceptions").exists()
     assert rehearsal.memory > 0
     more = study.model_copy(update={"generated": 40})

@@ -122,8 +122,8 @@ def test_the_planted_voice_is_found_and_taking_it_out_moves_the_answer(world, sm
 
     pairs = [pair for role in ("select", "test") for pair in of_role(pairs_of(small), role)]
     layer = prepare(LAYER, pairs, Warm(world, {LAYER: planted.sae}), small)
-    assert [f.number for f in layer.found.strongest(1, 1)] == [planted.textbook]
-    assert [f.number for f in layer.found.strongest(-1, 1)] == [planted.misconception]
+    assert [f.number for f in layer.found.strongest(LAYER, 1, 1)] == [planted.textbook]
+    assert [f.number for f in layer.found.strongest(LAYER, -1, 1)] == [planted.misconception]
     product = layer_product(layer)
     results, controls = product.tables["ablate_results"], product.tables["ablate_controls"]
     for row in results[:3]:
@@ -135,11 +135,9 @@ def test_the_planted_voice_is_found_and_taking_it_out_moves_the_answer(world, sm
     # Without a voice the specimen is right, so it is the misconception's flag that is there to go.
     change = [r["change"] for r in results if r["headline"] and r["side"] == "misconception"]
     random = [r["mean_change"] for r in controls if r["side"] == "misconception"]
-    assert len(random) == 19
+    assert len(random) == 199
     assert np.mean(change) > max(random) + 1
-    assert {audit.name for audit in product.audits} == {
-        "change of log p without a feature that never fires"
-    }
+    assert len({audit.name for audit in product.audits}) == 4
     assert all(audit.passed for audit in product.audits)
 
 

@@ -92,7 +92,7 @@ def test_nothing_survives_when_labels_are_exchanged(record):
     assert (table["confirmed"] > 0).mean() <= 0.05
 
 
-def test_ablations_have_at_least_nineteen_controls_and_a_summary_that_adds_up(record):
+def test_ablations_have_199_controls_and_a_summary_that_adds_up(record):
     report = data(record, "ablation_report.json")
     assert {"layer", "feature_id", "results", "summary"} <= set(report)
     results, controls = record.table("ablate_results"), record.table("ablate_controls")
@@ -102,10 +102,10 @@ def test_ablations_have_at_least_nineteen_controls_and_a_summary_that_adds_up(re
         assert summary["mean_delta"] == pytest.approx(own["change"].mean())
         assert sum(summary[k] for k in ("decreased", "increased", "unchanged")) == len(own)
         random = controls[controls["side"] == part["side"]]
-        assert len(random) == len(part["random_features"]) == 19
+        assert len(random) == len(part["random_features"]) == 199
         predicted = summary["predicted"] * random["mean_change"]
         reached = (predicted >= summary["predicted"] * summary["mean_delta"]).sum()
-        assert summary["p_random"] == pytest.approx((1 + reached) / 20)
+        assert summary["p_random"] == pytest.approx((1 + reached) / 200)
 
 
 def test_random_directions_are_marked_wherever_they_went(record):
@@ -164,5 +164,10 @@ def test_the_mean_fvu_weighs_tokens_and_has_an_interval_over_batches(small):
     table = pd.DataFrame(rows, columns=["layer", "fvu", "tokens"])
     found = _unexplained(table, small)
     assert found.value == pytest.approx((0.2 * 10 + 0.5 * 30) / 40)
-    assert found.low < found.value < found.high
+    assert found.ends is None, "two batches have no interval"
+    assert found.reason
+    more = pd.concat([table.assign(fvu=table["fvu"] + 0.01 * i) for i in range(4)])
+    many = _unexplained(more, small)
+    assert many.clusters == 8
+    assert many.low < many.value < many.high
     assert _unexplained(table.assign(fvu=float("nan")), small) is None

@@ -39,6 +39,23 @@ def test_replayed_patches_equal_full_forwards(model):
             assert torch.equal(alone, full), site
 
 
+def test_resuming_behind_a_layer_equals_full_forwards(model):
+    tokens, last = model.tokenize(RECEIVER), model.n_layers - 1
+    replay = record(model, tokens)
+    torch.manual_seed(0)
+    for layer, start in ((0, 0), (0, tokens.ids.shape[1] - 3), (last, 2)):
+        site = resid_post[layer]
+        clean = model.run(RECEIVER, read=site)[site]
+        writes = torch.randn(2, *clean.shape[1:]) * clean.norm(dim=-1).mean() / 10
+        writes[:, :start] = 0
+        found = replay.resume(layer, (clean + writes)[:, start:], last=2)
+        for own, write in zip(found, writes, strict=True):
+            full = model.run(RECEIVER, write=mt.Add(site, write)).logits[0, -2:]
+            assert (own - full).abs().max() / full.abs().max() <= 1e-5, (layer, start)
+    with pytest.raises(mt.MicrotomeError, match="give no more states than tokens"):
+        replay.resume(0, clean, last=clean.shape[1] + 1)
+
+
 def test_rows_of_a_padded_batch_are_replayed_without_their_padding(model):
     from dataclasses import replace
 

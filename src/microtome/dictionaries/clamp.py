@@ -56,12 +56,15 @@ class Clamp(DictionaryEdit):
     def apply_from(self, x: Tensor, seen: Tensor) -> Tensor:
         with torch.set_grad_enabled(x.requires_grad or seen.requires_grad):
             chosen = torch.tensor(self.features, device=seen.device)
-            dictionary = self.dictionary.to(seen.device)
-            f = dictionary.encode(seen)[..., chosen]
-            target = self._fitting(f)
-            change = target - f if self.how == "set" else (target - 1) * f
-            delta = dictionary.write(change, chosen, seen)
+            change = self.change(seen)
+            delta = self.dictionary.to(seen.device).write(change, chosen, seen)
         return torch.where((change != 0).any(-1, keepdim=True), x.float() + delta, x.float())
+
+    def change(self, seen: Tensor) -> Tensor:
+        """By how much each of the features changes: "batch pos chosen"."""
+        f = self.dictionary.to(seen.device).encode(seen)[..., list(self.features)]
+        target = self._fitting(f)
+        return target - f if self.how == "set" else (target - 1) * f
 
     def _fitting(self, f: Tensor) -> Tensor:
         try:

@@ -59,7 +59,8 @@ class Replay:
             if not whole and max(layers) < self.model.n_layers - 1:
                 self._narrow_last_layer(ports)
             with torch.no_grad(), ports.taps.placed():
-                hidden = self._through(first, count, start)
+                clean = self.calls[first].hidden[:, start:].expand(count, -1, -1)
+                hidden = self._through(first, clean, start)
         return self.model.unembed(hidden[:, -1])
 
     def _ports(self, edits: Sequence[Sequence[Edit]], suffix: Tokens, start: int) -> Ports:
@@ -69,6 +70,23 @@ class Replay:
             self._demand_later(its_edits, start)
             ports.write(_shifted(edit, row, start, self.length) for edit in its_edits)
         return ports
+
+    def resume(
+        self, layer: int, states: Float[Tensor, "edited suffix d_model"], *, last: int = 1
+    ) -> Float[Tensor, "edited last vocab"]:
+        """Logits at the `last` positions, had block `layer` left `states` at the prompt's end.
+
+        The positions before `states` keep what they were, so only what comes after runs.
+        """
+        start = self.length - states.shape[1]
+        if start < 0 or not 1 <= last <= states.shape[1]:
+            raise InputError(
+                f"{states.shape[1]} states and {last} logits were asked for in a prompt of "
+                f"{self.length} tokens; give no more states than tokens, no fewer than logits."
+            )
+        with self.model.parts.bank.switched(self.model.adapter), torch.no_grad():
+            hidden = self._through(layer + 1, states.to(self.calls[0].hidden), start)
+        return self.model.unembed(hidden[:, -last:])
 
     def _demand_later(self, edits: Sequence[Edit], start: int) -> None:
         """Edits of every token touch none before the start; a Replace may put there what was."""
@@ -92,10 +110,9 @@ class Replay:
             module, _ = ports.carrier(kind, self.model.n_layers - 1)
             ports.taps.into[module].append(lambda x: x[:, -1:])
 
-    def _through(self, first: int, count: int, start: int) -> Tensor:
-        """The last block's output, from the recorded input of block `first` on."""
-        hidden = self.calls[first].hidden[:, start:].expand(count, -1, -1)
-        cache = self._prefix(first, count, start) if start else None
+    def _through(self, first: int, hidden: Tensor, start: int) -> Tensor:
+        """The last block's output, from the input "edited suffix d_model" of block `first` on."""
+        cache = self._prefix(first, len(hidden), start) if start else None
         for layer in range(first, self.model.n_layers):
             block = self.model.parts.block(layer)
             named = _sliced(self.calls[layer].named, start, self.length, cache, hidden)

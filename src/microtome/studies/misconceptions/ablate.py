@@ -1,8 +1,9 @@
 """What ablating features does to the answer: log p(correct) − log p(misconception), with controls.
 
 Per layer the strongest features of each side, chosen on the pairs to select on, are taken out
-together on the held-out pairs (`targets.py`), and so are random features of the same mean
-activation (`matching.py`). Audit: a feature that never fires changes no probability, bit for bit.
+together on the held-out pairs (`targets.py`); random atoms are written at the same tokens with the
+same size (`matching.py`). Audits: a feature that never fires changes no probability, bit for bit;
+controls match their target; claims are the contrast's.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,11 @@ from typing import Any
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
 from microtome.studies.misconceptions.ablate_findings import ablation_findings
-from microtome.studies.misconceptions.ablate_report import ablation_report, summaries
+from microtome.studies.misconceptions.ablate_report import (
+    ablation_report,
+    differing_claims,
+    summaries,
+)
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import ablation_cost
 from microtome.studies.misconceptions.figures.ablate import ablation_figures
@@ -28,14 +33,14 @@ class Ablate(Step):
     """Features taken out, beside random ones."""
 
     name = "ablate"
-    version = 1
+    version = 2
     summary = "What the answer loses without the features, and without random ones instead."
     reads = (
         "layers", "dictionaries", "width", "average_l0", "random_dictionary", "positions",
-        "max_rows", "seed", "min_pairs", "level", "layer", "feature", "top_n", "mode",
+        "max_rows", "seed", "min_pairs", "level", "resamples", "layer", "feature", "top_n", "mode",
         "ablated_positions", "controls",
     )  # fmt: skip
-    needs = ("features",)
+    needs = ("features", "contrast")
 
     def units(self, study: Configuration) -> list[Unit]:
         pairs = pairs_of(study)
@@ -58,7 +63,15 @@ class Ablate(Step):
             ablation_findings(made, tables, study),
             {"ablate_summary": made} if made else {},
             {"ablation_report": ablation_report(made, tables, study)},
+            [differing_claims(tables, study.alpha)] if made and _whole(study, tables) else [],
         )
 
     def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
         return marked(ablation_figures(study, tables), stand_in_of(tables))
+
+
+def _whole(study: Configuration, tables: Tables) -> bool:
+    """Whether all pairs to select on were contrasted, of which a dry run reads only some."""
+    prompts = tables["features_prompts"]
+    there = prompts.loc[prompts["role"] == "select", "pair_id"].nunique()
+    return bool(there == len(of_role(pairs_of(study), "select")))

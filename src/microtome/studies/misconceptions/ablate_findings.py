@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from microtome.lab.study import Finding, Tables
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.marking import stand_in_of
@@ -16,7 +18,7 @@ def ablation_findings(made: Rows, tables: Tables, study: Configuration) -> list[
             Finding("Nothing was ablated: no feature fires in enough pairs, or none is held out.")
         ]
     own = [_one(row, study) for row in made]
-    return [*_overall(made), *own, *_after_the_answer(tables), _tokens(tables)]
+    return [*_overall(made, study), *own, *_after_the_answer(tables), _tokens(tables)]
 
 
 def _after_the_answer(tables: Tables) -> list[Finding]:
@@ -35,45 +37,80 @@ def _after_the_answer(tables: Tables) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _overall(made: Rows) -> list[Finding]:
+def _overall(made: Rows, study: Configuration) -> list[Finding]:
     """Whether the ablations with claimed features went where they should."""
     predicted = [row for row in made if row["predicted"]]
     own = [row for row in predicted if row["n_claimed"]]
     if not own:
         return []
-    beyond, n = sum(row["beyond_all"] for row in own), own[0]["n_random"]
-    rest = len(predicted) - len(own)
+    significant = sum(row["q_random"] <= study.alpha for row in own)
+    rest, n, floor = len(predicted) - len(own), own[0]["n_random"], own[0]["smallest_p"]
+    explored = f"; {rest} more have no such feature and are exploratory" if rest else ""
     return [
         Finding(
-            f"In {beyond} of {len(own)} ablations (layer × side) with a feature claimed in its "
-            f"layer the answer moves in the predicted direction by more than under every one "
-            f"of {n} random sets of the same mean activation"
-            f"{f'; {rest} others have no such feature and only explore' if rest else ''} "
-            f"(on the same pairs, so the count has no interval).",
-            beyond / len(own), unit="share", n=len(own),
-            control=f"{1 / (1 + n):.2g} by chance", about="ablations beyond every random set",
+            f"In {significant} of {len(own)} ablations (layer × side) with a feature claimed by "
+            f"the contrast, the answer moves in the predicted direction by more than under random "
+            f"atoms of the same size at the same tokens (q ≤ {study.alpha:.2g}, Benjamini-Hochberg "
+            f"over {len(predicted)} ablations; {n} random sets reach p = {floor:.2g} at "
+            f"best){explored}.{_too_few(floor, len(predicted), study)} The ablations share their "
+            f"pairs, so the count has no interval.",
+            significant / len(own), unit="share", n=len(own),
+            control=f"{study.alpha:.2g} of ablations without an effect, at most",
+            about="ablations beyond random sets",
         )
     ]  # fmt: skip
+
+
+def _too_few(floor: float, n: int, study: Configuration) -> str:
+    """What the correction leaves possible where few sets were drawn."""
+    if floor * n <= study.alpha:
+        return ""
+    return (
+        f" A single one of {n} could not reach q ≤ {study.alpha:.2g} with so few sets; raise "
+        f"--controls."
+    )
 
 
 def _one(row: dict[str, Any], study: Configuration) -> Finding:
     features = str(row["features"]).split()
     named = f"feature {features[0]}" if len(features) == 1 else f"{len(features)} features"
-    said = {-1: "should fall", 1: "should rise", 0: "has no predicted direction"}
     where = f"layer {row['layer']}"
     of = f", higher in {row['side']} members," if row["predicted"] else ""
-    beyond = "more than" if row["beyond_all"] else "not more than"
-    claimed = f" ({row['n_claimed']} of them claimed)" if len(features) > 1 else ""
+    claimed = f" ({row['n_claimed']} claimed by the contrast)" if len(features) > 1 else ""
     return Finding(
-        f"Without {named}{claimed} of {where}{of} log p(correct) − log p(misconception) changes by "
-        f"{row['mean_change']:+.3g} nats on average (it {said[row['predicted']]}), {beyond} under "
-        f"every random set; it falls on {row['decreased']}, rises on {row['increased']} and stays "
-        f"within {study.tolerance:g} on {row['unchanged']} prompts.",
+        f"Without {named}{claimed} of {where}{of} {_moved(row)}; "
+        f"{_beside(row, study)}. It falls on {row['decreased']}, rises on {row['increased']} and "
+        f"stays within {study.tolerance:g} on {row['unchanged']} prompts.",
         row["mean_change"], row["low"], row["high"], unit="nats", n=row["n"],
-        control=f"{row['n_random']} random sets of the same mean activation: largest "
-        f"{row['random_max']:+.3g} that way, p = {row['p_random']:.2g}",
+        control=f"{row['n_random']} random sets at the same {row['tokens']} tokens with the same "
+        f"size: mean {row['random_mean']:+.3g} that way, largest {row['random_max']:+.3g}, "
+        f"p = {row['p_random']:.2g}",
         about=f"ablation at {where}, {row['side']}",
     )  # fmt: skip
+
+
+def _moved(row: dict[str, Any]) -> str:
+    """The change in words: a direction only where the interval leaves 0 out."""
+    what, change = "log p(correct) − log p(misconception)", row["mean_change"]
+    if row["low"] is None or row["low"] <= 0 <= row["high"]:
+        return f"{what} moves in no established direction ({change:+.3g} nats on average)"
+    moved = "rises" if change > 0 else "falls"
+    against = "as predicted" if np.sign(change) == row["predicted"] else "against the prediction"
+    found = f"{what} {moved} by {abs(change):.3g} nats on average"
+    decides = (
+        f" (one pair decides: without {row['decider']} the change is {row['without']:+.3g})"
+        if row["limited"] and row["without"] is not None else ""
+    )  # fmt: skip
+    return f"{found}{decides}{f', {against}' if row['predicted'] else ''}"
+
+
+def _beside(row: dict[str, Any], study: Configuration) -> str:
+    if row["q_random"] is None:
+        more = "more" if row["p_random"] <= study.alpha else "no more"
+        return f"the change is {more} than under random sets (p = {row['p_random']:.2g})"
+    more = "more" if row["q_random"] <= study.alpha else "not significantly more"
+    q = f"q = {row['q_random']:.2g}"
+    return f"that is {more} in the predicted direction than under random sets ({q})"
 
 
 def _tokens(tables: Tables) -> Finding:

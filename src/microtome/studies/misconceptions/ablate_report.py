@@ -2,6 +2,7 @@
 
     effect    mean change of Δ over the headline's prompts, in the predicted direction
     p         share of random sets whose effect is as large, the ablated set counted in
+    q         Benjamini and Hochberg's, over all ablations of the run with a predicted direction
 
 Where no direction is predicted the absolute change is compared.
 """
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtome.audit import Audit
 from microtome.lab.study import Tables
-from microtome.statistics import bootstrap_mean
+from microtome.statistics import benjamini_hochberg, mean
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.marking import stand_in_of
 
@@ -26,13 +28,39 @@ SIGNS = {"correct": -1, "misconception": 1, "neither": 0}
 
 
 def summaries(tables: Tables, study: Configuration) -> Rows:
-    """One row per layer and side."""
-    controls, features = tables["ablate_controls"], tables["ablate_features"]
-    return [
+    """One row per layer and side; a feature is claimed where the contrast claims it."""
+    controls, claimed = tables["ablate_controls"], claimed_in(tables, study.alpha)
+    made = [
         _summary(place, own, _of(controls, place), study)
-        | {"n_claimed": int((_of(features, place)["p_max_t"] <= study.alpha).sum())}
+        | {"n_claimed": sum((place["layer"], int(f)) in claimed for f in place["features"].split())}
         for place, own in _groups(tables["ablate_results"])
     ]
+    return _corrected(made)
+
+
+def claimed_in(tables: Tables, alpha: float) -> set[tuple[int, int]]:
+    """Layer and number of the features that the contrast claims."""
+    if "contrast" not in tables:
+        return set()
+    frame = tables["contrast"]
+    own = frame[frame["p_max_t"] <= alpha]
+    return set(zip(own["layer"].astype(int), own["feature"].astype(int), strict=True))
+
+
+def _corrected(made: Rows) -> Rows:
+    """With q over the ablations that predict a direction; the others have none."""
+    predicted = [row for row in made if row["predicted"]]
+    q = iter(benjamini_hochberg([row["p_random"] for row in predicted]).tolist())
+    return [row | {"q_random": next(q) if row["predicted"] else None} for row in made]
+
+
+def differing_claims(tables: Tables, alpha: float) -> Audit:
+    """Features that ablating saw as claimed and the contrast not, or the reverse."""
+    claimed, frame = claimed_in(tables, alpha), tables["ablate_features"]
+    frame = frame[frame["layer"].isin(tables["features_dictionaries"]["layer"])]
+    rows = zip(frame["layer"], frame["feature"], frame["p_max_t"], strict=True)
+    wrong = sum((p <= alpha) != ((int(n), int(f)) in claimed) for n, f, p in rows)
+    return Audit("features claimed by only one of contrast and ablation", float(wrong), 0.0)
 
 
 def _summary(
@@ -42,19 +70,19 @@ def _summary(
     change = headline["change"].to_numpy(float)
     sign = SIGNS[place["side"]]
     # Both members of a pair are there where a feature is the user's.
-    mean = bootstrap_mean(
-        change, list(headline["pair_id"]), level=study.level, resamples=study.resamples,
-        seed=study.seed,
-    )  # fmt: skip
-    effect, random = _effects(mean.value, controls["mean_change"].to_numpy(float), sign)
+    found = mean(change, list(headline["pair_id"]), study.at)
+    effect, random = _effects(found.value, controls["mean_change"].to_numpy(float), sign)
     return {
-        **place, "predicted": sign, "n": mean.n, "mean_change": mean.value, "low": mean.low,
-        "high": mean.high, "effect": effect, "random_max": float(random.max()),
+        **place, "predicted": sign, "n": found.n, "mean_change": found.value, "low": found.low,
+        "high": found.high, "limited": found.limited, "decider": found.decider,
+        "without": found.without, "effect": effect,
+        "random_max": float(random.max()),
         "random_mean": float(random.mean()), "n_random": len(random),
         "p_random": float((1 + (random >= effect).sum()) / (1 + len(random))),
-        "beyond_all": bool(effect > random.max()), **counts(change, study.tolerance),
-        "activation": float(controls["target_activation"].iloc[0]),
-        "random_activation": float(controls["activation"].mean()),
+        "smallest_p": 1 / (1 + len(random)), "beyond_all": bool(effect > random.max()),
+        **counts(change, study.tolerance), "tokens": int(controls["tokens"].iloc[0]),
+        "size": float(controls["target_size"].iloc[0]),
+        "random_size": float(controls["size"].mean()),
     }  # fmt: skip
 
 
@@ -98,6 +126,7 @@ def _part(row: dict[str, Any], tables: Tables, study: Configuration) -> dict[str
         **{name: row[name] for name in ("decreased", "increased", "unchanged")},
         "tolerance": study.tolerance, "predicted": row["predicted"],
         "features_claimed": row["n_claimed"], "p_random": row["p_random"],
+        "q_random": row["q_random"], "smallest_p": row["smallest_p"],
         "beyond_all_random": row["beyond_all"],
     }  # fmt: skip
     return {

@@ -43,6 +43,10 @@ class Ablation:
         at = last if self.positions == "last" else None
         return [self.dictionary.ablate(list(features), self._value(features, batch), positions=at)]
 
+    def ablated(self, features: Sequence[int]) -> tuple[int, ...]:
+        """These features, and at 0 those that cannot fire without them."""
+        return self.dictionary.ablate(features).features if self.mode == "zero" else tuple(features)
+
     def _value(self, features: Sequence[int], batch: tuple[Row, ...]) -> float | Tensor:
         if self.mode == "zero":
             return 0.0

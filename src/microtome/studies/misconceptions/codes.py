@@ -74,14 +74,14 @@ class Codes:
         total = np.bincount(self.indices, self.values, minlength=d_dict)
         return np.asarray(total / max(1, len(self)), dtype=float)
 
-    def arrays(self, layer: int) -> dict[str, np.ndarray]:
+    def arrays(self, layer: int, of: str = "codes") -> dict[str, np.ndarray]:
         """By the names under which a run keeps them."""
-        return {f"{_stem(layer)}_{part}": getattr(self, part) for part in PARTS}
+        return {f"{of}_layer_{layer}_{part}": getattr(self, part) for part in PARTS}
 
 
-def of_run(arrays: Mapping[str, Mapping[str, np.ndarray]], layer: int) -> Codes:
+def of_run(arrays: Mapping[str, Mapping[str, np.ndarray]], layer: int, of: str = "codes") -> Codes:
     """The codes of all units of a run at one layer, in the order of the units."""
-    by_part = [arrays[f"{_stem(layer)}_{part}"] for part in PARTS]
+    by_part = [arrays[f"{of}_layer_{layer}_{part}"] for part in PARTS]
     units = list(by_part[0])
     return Codes.joined([Codes(*(part[unit] for part in by_part)) for unit in units])
 
@@ -100,7 +100,3 @@ def pooled(
 def _spans(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
     ends = np.cumsum([0, *lengths])
     yield from zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
-
-
-def _stem(layer: int) -> str:
-    return f"codes_layer_{layer}"

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from microtome.errors import ConfigError
 from microtome.lab.study import Study
+from microtome.statistics import Level
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -82,8 +83,9 @@ class Configuration(Study, ABC):
     """What an ablated feature is set to: 0, its mean, or its value at a token drawn at random."""
     ablated_positions: Literal["all", "last"] = "all"
     """Where features are ablated: every token but BOS, or the prompt's last one."""
-    controls: Annotated[int, Field(ge=19)] = 19
-    """Random features (or sets of them) of the same mean activation that are ablated as well."""
+    controls: Annotated[int, Field(ge=19)] = 199
+    """Random sets of atoms written at the same tokens with the same size as the ablation; n of
+    them give no p below 1 / (n + 1)."""
     tolerance: Annotated[float, Field(ge=0)] = 1e-4
     """Changes up to so many nats count as unchanged."""
 
@@ -91,7 +93,7 @@ class Configuration(Study, ABC):
     """Prompts that share a forward pass."""
     level: Share = 0.95
     """Level of the intervals; p-values count up to 1 − level."""
-    resamples: Annotated[int, Field(ge=100)] = 2000
+    resamples: Annotated[int, Field(ge=99)] = 1999
     """Bootstrap draws."""
 
     @model_validator(mode="after")
@@ -111,6 +113,11 @@ class Configuration(Study, ABC):
                 f"against names {self.against}, which holds no run; `microtome list` names them."
             )
         return self
+
+    @property
+    def at(self) -> Level:
+        """How sure every interval and test is to be."""
+        return Level(self.level, self.resamples, self.seed)
 
     @property
     def alpha(self) -> float:

@@ -1,7 +1,8 @@
 """Which features tell right physics from the misconception: found on one half, tested on the other.
 
-Features that fire in enough of the pairs to select on are tested by sign flips, corrected over all
-layers; those claimed are tested anew on the held-out pairs, and once more on the pairs of the file.
+Features that fire in enough of the pairs to select on are tested by exchanging labels within pairs,
+corrected over all layers; those claimed are tested again on the held-out pairs, and once more on
+the pairs of the file.
 The control exchanges the labels within pairs at random and does all of it again.
 """
 
@@ -42,9 +43,9 @@ class Contrast(Step):
         raise NotImplementedError("The contrast is concluded from the features and has no units.")
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
-        every, alpha = sides_in(tables, arrays), study.alpha
+        every = sides_in(tables, arrays)
         select, test, extra = (pairs_in(tables, role) for role in ("select", "test", "extra"))
-        found = contrast(every.of(select), min_pairs=study.min_pairs, alpha=alpha, seed=study.seed)
+        found = contrast(every.of(select), min_pairs=study.min_pairs, at=study.at)
         control = relabelled(found, every.of(test), study)
         made: dict[str, Any] = {
             "contrast": contrast_rows(found, study),
@@ -59,7 +60,7 @@ class Contrast(Step):
             contrast_findings(found, made, tables, study),
             {name: rows for name, rows in made.items() if rows},
             data,
-            [control.audit(alpha)],
+            [control.audit(study.alpha)],
         )
 
     def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numpy as np
-
 from microtome.lab.study import Finding, Tables
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast
+from microtome.studies.misconceptions.exchange import smallest_p
+from microtome.studies.misconceptions.heldout import again
 from microtome.studies.misconceptions.marking import stand_in_of
-from microtome.studies.misconceptions.permutation import smallest_p
 
 Rows = list[dict[str, Any]]
 
@@ -41,7 +40,7 @@ def _survival(
     found: Contrast, made: dict[str, Rows], tables: Tables, study: Configuration
 ) -> Finding:
     n, alpha = len(found.sides.pairs), found.alpha
-    floor = smallest_p(n)
+    floor = smallest_p(n, found.at)
     if not len(found.features):
         few = ": give more pairs, or lower --min-pairs" if n < study.min_pairs else ""
         return Finding(
@@ -59,7 +58,8 @@ def _survival(
     return Finding(
         f"{_verdict(claimed, confirmed, bool(rows))} of {len(found.features)} features that fire "
         f"in at least {study.min_pairs} of {n} pairs, {claimed} differ between the members "
-        f"(max-T over all layers, p ≤ {alpha:.2g}; smallest reachable p {floor:.2g})"
+        f"(labels exchanged within pairs, which tests symmetry about 0; max-T over all layers, "
+        f"p ≤ {alpha:.2g}; smallest reachable p {floor:.2g})"
         f"{_tested(rows, confirmed)}{_strongest(found, rows)}.{_marked(tables)}",
         confirmed / claimed if rows else None, unit="share confirmed", n=claimed,
         control=_control(made), about="survivors",
@@ -126,16 +126,15 @@ def _extra(rows: Rows, found: Contrast) -> list[Finding]:
     own = [row for row in rows if row["confirmed"] and "extra_mean" in row]
     if not own:
         return []
-    n, floor = int(own[0]["extra_n"]), smallest_p(int(own[0]["extra_n"]))
-    same = [np.sign(row["extra_mean"]) == np.sign(row["mean"]) for row in own]
-    again = sum(s and row["extra_p_max_t"] <= found.alpha for s, row in zip(same, own, strict=True))
+    n, floor = int(own[0]["extra_n"]), smallest_p(int(own[0]["extra_n"]), found.at)
+    same = sum(again(row, "extra", found.alpha) for row in own)
     return [
         Finding(
-            f"On the {n} pairs of the file {sum(map(bool, same))} of {len(own)} confirmed "
-            f"features differ in the same direction, {again} of them at p ≤ {found.alpha:.2g} "
-            f"(max-T; {n} pairs reach {floor:.2g} at best; the same pairs for all features, so "
-            f"the counts have no interval).",
-            sum(map(bool, same)) / len(own), unit="share in the same direction", n=len(own),
-            control="0.5 by chance", about="pairs of the file",
+            f"On the {n} pairs of the file {same} of {len(own)} confirmed features differ again in "
+            f"the same direction (p ≤ {found.alpha:.2g} by max-T and an interval that leaves 0 "
+            f"out; {n} pairs reach {floor:.2g} at best; the same pairs for all features, so the "
+            f"count has no interval).",
+            same / len(own), unit="share in the same direction", n=len(own),
+            control=f"{found.alpha / 2:.2g} if the labels meant nothing", about="pairs of the file",
         )
     ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Which features differ between the members of pairs: paired differences, correct − misconception.
 
     mean     mean difference over pairs            d_z    mean / standard deviation (Cohen 1988)
-    p_max_t  sign flips, corrected over features   q      Benjamini and Hochberg's
+    p_max_t  labels exchanged within pairs (`exchange.py`), corrected over all features
+    q        Benjamini and Hochberg's, from the p-values of single features
 
 A feature is tested where it fires in at least `min_pairs` pairs; fewer cannot tell anything.
 """
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from microtome.statistics import Floats
-from microtome.studies.misconceptions.permutation import SignFlips, sign_flips
+from microtome.statistics import Columns, Floats, Level
+from microtome.studies.misconceptions.exchange import exchange
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,13 @@ class Contrast:
     """The test of every kept feature on one set of pairs."""
 
     sides: Sides
-    flips: SignFlips
-    alpha: float
-    """Largest p-value that counts."""
+    test: Columns
+    at: Level
+
+    @property
+    def alpha(self) -> float:
+        """Largest p-value that counts."""
+        return round(self.at.alpha, 12)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -103,23 +108,23 @@ class Contrast:
     @property
     def claimed(self) -> NDArray[np.bool_]:
         """Features that differ by max-T."""
-        return np.asarray(self.flips.p_max_t <= self.alpha)
+        return np.asarray(self.test.p <= self.alpha)
 
     def ranked(self) -> list[int]:
         """Places of the features: claimed ones first, then by the size of their difference."""
         claimed, size = self.claimed, np.abs(self.mean)
         return sorted(range(len(self.features)), key=lambda i: (not claimed[i], -size[i]))
 
-    def strongest(self, sign: int, n: int) -> list[Feature]:
-        """The first n that are larger in correct members (sign +1) or in the others (−1)."""
+    def strongest(self, layer: int, sign: int, n: int) -> list[Feature]:
+        """A layer's first n that are larger in correct members (sign +1) or the others (−1)."""
         found = [self.features[i] for i in self.ranked() if np.sign(self.mean[i]) == sign]
-        return found[:n]
+        return [feature for feature in found if feature.layer == layer][:n]
 
 
-def contrast(given: Sides, *, min_pairs: int, alpha: float, seed: int) -> Contrast:
+def contrast(given: Sides, *, min_pairs: int, at: Level) -> Contrast:
     """Test the features that fire in at least `min_pairs` of the pairs."""
     kept = given.firing(min_pairs)
-    return Contrast(kept, sign_flips(kept.differences, seed=seed), alpha)
+    return Contrast(kept, exchange(kept.differences, at), at)
 
 
 def cohens_d_z(differences: Floats) -> Floats:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from microtome.lab.study import Cost
 from microtome.studies.misconceptions.configuration import Configuration
-from microtome.studies.misconceptions.material import of_role, pairs_of
+from microtome.studies.misconceptions.material import factor_pairs, of_role, pairs_of
 from microtome.studies.misconceptions.pairs import Prompt
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _TOKENS_PER_WORD = 1.35
 """English under common tokenizers; an estimate, not a count."""
+_BEHIND = 0.4
+"""Share of a whole pass that a random set takes."""
 
 
 def shape_of(study: Configuration) -> "Arithmetic":
@@ -72,11 +74,20 @@ def ablation_cost(study: Configuration, layers: int) -> Cost:
     select = [p for pair in of_role(pairs, "select") for p in pair.members]
     test = [p for pair in of_role(pairs, "test") for p in pair.members]
     first = _cost(study, [*select, *test], 2 * layers, 0)
-    then = _cost(study, test, layers * (study.controls + 1), 200)
+    then = _cost(study, test, 2 * layers, 200)
+    # A random set runs only the layers behind the one it writes to: on average about half of them,
+    # from the first token that it writes to.
+    controls = _cost(study, test, layers * study.controls, 0)
     return Cost(
-        first.forwards + then.forwards, first.tokens + then.tokens, first.bytes + then.bytes,
-        first.flops + then.flops,
+        first.forwards + then.forwards + controls.forwards,
+        first.tokens + then.tokens + controls.tokens, first.bytes + then.bytes,
+        first.flops + then.flops + _BEHIND * controls.flops,
     )  # fmt: skip
+
+
+def factor_cost(study: Configuration) -> Cost:
+    """The pairs of the factors pass once."""
+    return _cost(study, [p for pair in factor_pairs(study) for p in pair.members], 1, 4000)
 
 
 def _cost(study: Configuration, prompts: list[Prompt], passes: int, each: int) -> Cost:

@@ -12,10 +12,9 @@ import numpy as np
 
 from microtome.audit import Audit
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
-from microtome.statistics import Interval
+from microtome.statistics import Interval, ratio
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
-from microtome.studies.misconceptions.intervals import student
 from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.reading import Read, Reading, read_codes, readings
 from microtome.studies.misconceptions.shelf import layers_of
@@ -55,7 +54,7 @@ class Features(Step):
             arrays |= one.codes.arrays(layer)
         tables = {
             "features": [r for layer in codes for r in _top(codes[layer], read, layer, study.topk)],
-            "features_prompts": [{"unit": unit.name, **_prompt_row(one)} for one in read],
+            "features_prompts": [{"unit": unit.name, **prompt_row(one)} for one in read],
             "features_tokens": [row for one in read for row in _token_rows(one, warm)],
             "features_dictionaries": [_dictionary(warm, n, codes[n]) for n in codes],
         }
@@ -85,7 +84,8 @@ def _top(found: Read, read: Sequence[Reading], layer: int, k: int) -> list[dict[
     return rows
 
 
-def _prompt_row(one: Reading) -> dict[str, Any]:
+def prompt_row(one: Reading) -> dict[str, Any]:
+    """A prompt and where it is read, as columns."""
     prompt = one.prompt
     return {
         "id": prompt.id, "pair_id": prompt.pair_id, "label": prompt.label,
@@ -178,18 +178,13 @@ def _said(tables: Tables, study: Configuration) -> Finding:
 
 
 def _unexplained(units: "pd.DataFrame", study: Configuration) -> Interval | None:
-    """Mean FVU over layers, with Student's interval over batches of prompts; None without FVUs.
-
-    A few batches of other wordings are too skewed for a bootstrap of batches.
-    """
+    """Mean FVU over layers and tokens, with its interval over batches; None without FVUs."""
     if units["fvu"].isna().any():
         return None
-    means = units.groupby(units.groupby("layer").cumcount())[["fvu", "tokens"]].mean()
-    value = float(np.average(means["fvu"], weights=means["tokens"]))
-    middle, low, _ = student(means[["fvu"]].to_numpy(), study.level)
-    reach, n = float(middle[0] - low[0]), len(means)
-    low_end, high_end = (max(0.0, value - reach), value + reach) if n > 1 else (None, None)
-    return Interval(value, low_end, high_end, study.level, n, n)
+    batch = units.groupby("layer").cumcount()
+    by_batch = units.assign(left=units["fvu"] * units["tokens"]).groupby(batch)
+    sums = by_batch[["left", "tokens"]].sum().astype(float)
+    return ratio(sums["left"], sums["tokens"], at=study.at, within=(0.0, np.inf), null=1.0)
 
 
 def _where(how: str, n: int) -> str:

@@ -7,10 +7,10 @@ import numpy as np
 from microtome.statistics import Interval
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast, Feature, Sides, cohens_d_z
-from microtome.studies.misconceptions.intervals import student
-from microtome.studies.misconceptions.permutation import sign_flips
+from microtome.studies.misconceptions.exchange import exchange
+from microtome.studies.misconceptions.intervals import means
 from microtome.studies.misconceptions.relabelling import Relabelled, scores
-from microtome.studies.misconceptions.separation import auroc_interval
+from microtome.studies.misconceptions.separation import interval
 
 Rows = list[dict[str, Any]]
 
@@ -27,9 +27,15 @@ def heldout_rows(found: Contrast, test: Sides, extra: Sides, study: Configuratio
                                           strict=True)]  # fmt: skip
     for row, right, wrong in zip(rows, *_columns(test.only(claimed)), strict=True):
         row |= _auroc(row["side"], right, wrong, study)
-        same = np.sign(row["test_mean"]) == np.sign(row["mean"])
-        row["confirmed"] = bool(row["test_p_max_t"] <= found.alpha and same)
+        row["confirmed"] = again(row, "test", found.alpha)
     return rows
+
+
+def again(row: dict[str, Any], prefix: str, alpha: float) -> bool:
+    """Whether other pairs give the same direction: their p counts and their interval lies there."""
+    end = row[f"{prefix}_low"] if row["mean"] > 0 else row[f"{prefix}_high"]
+    same = end is not None and end * np.sign(row["mean"]) > 0
+    return bool(row[f"{prefix}_p_max_t"] <= alpha and same)
 
 
 def _named(claimed: list[Feature], found: Contrast) -> Rows:
@@ -47,13 +53,12 @@ def side_of(mean: float) -> str:
 
 
 def _tested(prefix: str, own: Sides, study: Configuration) -> Rows:
-    mean, low, high = student(own.differences, study.level)
-    p, d_z = sign_flips(own.differences, seed=study.seed).p_max_t, cohens_d_z(own.differences)
+    p, d_z = exchange(own.differences, study.at).p, cohens_d_z(own.differences)
     return [
-        {f"{prefix}_mean": float(mean[i]), f"{prefix}_low": float(low[i]),
-         f"{prefix}_high": float(high[i]), f"{prefix}_d_z": float(d_z[i]),
-         f"{prefix}_p_max_t": float(p[i]), f"{prefix}_n": len(own.pairs)}
-        for i in range(len(own.features))
+        {f"{prefix}_mean": found.value, f"{prefix}_low": found.low, f"{prefix}_high": found.high,
+         f"{prefix}_d_z": float(d_z[i]), f"{prefix}_p_max_t": float(p[i]),
+         f"{prefix}_n": found.n}
+        for i, found in enumerate(means(own.differences, study.at))
     ]  # fmt: skip
 
 
@@ -63,13 +68,7 @@ def _columns(own: Sides) -> tuple[np.ndarray, np.ndarray]:
 
 def _auroc(side: str, right: np.ndarray, wrong: np.ndarray, study: Configuration) -> dict[str, Any]:
     sign = 1.0 if side == "correct" else -1.0
-    return _cells(_interval(sign * right, sign * wrong, study))
-
-
-def _interval(right: np.ndarray, wrong: np.ndarray, study: Configuration) -> Interval:
-    return auroc_interval(
-        right, wrong, level=study.level, resamples=study.resamples, seed=study.seed
-    )
+    return _cells(interval(sign * right, sign * wrong, study.at))
 
 
 def _cells(found: Interval) -> dict[str, Any]:
@@ -86,10 +85,10 @@ def separation_rows(
         right, wrong = scores(found, found.mean, own, layer, study.top_n)
         control_values = [a[layer] for a in control.aurocs if layer in a]
         ends = np.quantile(control_values, [(1 - study.level) / 2, (1 + study.level) / 2])
-        t = np.abs([t for f, t in zip(found.features, found.flips.t, strict=True)
+        t = np.abs([t for f, t in zip(found.features, found.test.t, strict=True)
                     if f.layer == layer])  # fmt: skip
         rows.append(
-            {"layer": layer, **_cells(_interval(right, wrong, study)), "n": len(own.pairs),
+            {"layer": layer, **_cells(interval(right, wrong, study.at)), "n": len(own.pairs),
              "relabelled_low": float(ends[0]), "relabelled_high": float(ends[1]),
              "relabelled_max": float(max(control_values)), "strongest_t": float(t.max())}
         )  # fmt: skip

@@ -16,7 +16,7 @@ import torch
 
 import microtome as mt
 from microtome.model.tokens import encode
-from microtome.statistics import Floats
+from microtome.statistics import Floats, Level, mean
 from microtome.studies.misconceptions.codes import Codes
 from microtome.studies.misconceptions.reading import Reading, site_of
 
@@ -41,8 +41,8 @@ class Injection:
     tokens: tuple[int, ...]
     natural: float
     injected: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     without: float
     n: int
 
@@ -67,7 +67,7 @@ def inject(
     feature: int,
     codes: Codes,
     read: Sequence[Reading],
-    level: float,
+    at: Level,
 ) -> Injection:
     """Insert the strongest tokens of a feature, found in the codes of `read`, into `NEUTRAL`."""
     values = codes.of_feature(feature)
@@ -82,13 +82,13 @@ def inject(
     ]
     without = _largest(model, dictionary, feature, plain, middles)
     if not rows:
-        return Injection((), natural, 0.0, 0.0, 0.0, float(without.mean()), 0)
+        return Injection((), natural, 0.0, None, None, float(without.mean()), 0)
     reached = _largest(model, dictionary, feature, rows, middles * len(tokens))
     by_token = reached.reshape(len(tokens), len(plain))
     best = by_token[int(by_token.mean(1).argmax())]
-    low, high = _ends(best, level)
+    found = mean(best, at=at, within=(0.0, np.inf))
     return Injection(
-        tokens, natural, float(best.mean()), low, high, float(without.mean()), len(best)
+        tokens, natural, found.value, found.low, found.high, float(without.mean()), found.n
     )
 
 
@@ -130,10 +130,3 @@ def _largest(
             for i, (row, start) in enumerate(zip(rows, starts, strict=True))
         ]
     )
-
-
-def _ends(values: Floats, level: float) -> tuple[float, float]:
-    from microtome.studies.misconceptions.intervals import student
-
-    _, low, high = student(values[:, None], level)
-    return float(low[0]), float(high[0])

@@ -12,12 +12,13 @@ from microtome.statistics import Floats
 from microtome.studies.misconceptions.ablating import Ablation, difference, scored_without
 from microtome.studies.misconceptions.codes import Codes
 from microtome.studies.misconceptions.configuration import Configuration
-from microtome.studies.misconceptions.contrasting import Contrast
+from microtome.studies.misconceptions.contrasting import Contrast, Feature
+from microtome.studies.misconceptions.controls import control_rows
 from microtome.studies.misconceptions.injection import inject
-from microtome.studies.misconceptions.matching import matched_sets
 from microtome.studies.misconceptions.pairs import Pair, Prompt
 from microtome.studies.misconceptions.reading import Reading, read_codes, readings
 from microtome.studies.misconceptions.scoring import Row, rows_of, score
+from microtome.studies.misconceptions.shelf import layers_of
 from microtome.studies.misconceptions.targets import Target, chosen_targets, selected
 from microtome.studies.misconceptions.warm import Warm
 
@@ -28,7 +29,7 @@ _AUDITED = 8
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer's codes of all prompts, what they select, and how features are ablated."""
+    """One layer's codes of all prompts, what all layers select, and how features are ablated."""
 
     number: int
     warm: Warm
@@ -42,10 +43,6 @@ class Layer:
     def d_dict(self) -> int:
         return self.ablation.dictionary.d_dict
 
-    def ablated_tokens(self, ids: set[str]) -> Codes:
-        """The codes of the tokens at which these prompts are ablated."""
-        return self.codes.at(_tokens(self.read, ids, self.study.ablated_positions))
-
     def rows(self, prompts: Sequence[Prompt]) -> list[Row]:
         """What is run to score both answers of these prompts."""
         return rows_of(self.warm.model, prompts)
@@ -57,12 +54,14 @@ class Layer:
 
 
 def prepare(layer: int, pairs: Sequence[Pair], warm: Warm, study: Configuration) -> Layer:
-    """Read the prompts and contrast those to select on."""
+    """Read the prompts and contrast those to select on, over all layers as the contrast does."""
     read = readings(warm.model, pairs, study.positions)
     dictionary = warm.dictionaries[layer]
-    own = read_codes(warm.model, read, {layer: dictionary}, study.max_rows)[layer]
-    prompts = [one.prompt for one in read]
-    found = selected(layer, own.pooled(read), prompts, study)
+    shared = layers_of(study) if layer in layers_of(study) else (layer,)
+    contrasted = {n: own for n, own in warm.dictionaries.items() if n in shared}
+    by_layer = read_codes(warm.model, read, contrasted, study.max_rows)
+    own, prompts = by_layer[layer], [one.prompt for one in read]
+    found = selected({n: one.pooled(read) for n, one in by_layer.items()}, prompts, study)
     pool = {p.id for p in prompts if p.role == "select"} or {p.id for p in prompts}
     tokens = own.codes.at(_tokens(read, pool, study.ablated_positions))
     ablation = Ablation(dictionary, study.mode, study.ablated_positions, tokens, study.seed)
@@ -74,26 +73,31 @@ def layer_product(layer: Layer) -> Product:
     results: Rows = []
     controls: Rows = []
     features: Rows = []
+    audits, warm = _silent(layer), layer.warm
     prompts = [one.prompt for one in layer.read]
     for target in chosen_targets(layer.number, layer.found, prompts, layer.study):
         rows = layer.rows(target.prompts)
-        baseline = np.asarray(score(layer.warm.model, rows, layer.study.max_rows).numpy())
-        results += _results(layer, target, rows, baseline)
-        controls += _controls(layer, target, difference(baseline)[list(target.headline)])
+        baseline = np.asarray(score(warm.model, rows, layer.study.max_rows).numpy())
+        ablated = layer.without(target.features, rows)
+        results += _results(target, baseline, ablated)
+        headline = list(target.headline)
+        before, after = difference(baseline)[headline], difference(ablated)[headline]
+        scored = layer.rows(target.compared)
+        made = control_rows(warm.model, layer.ablation, target, scored, before, after, layer.study)
+        controls, audits = controls + made.rows, audits + made.audits
         features += _features(layer, target)
-    made = {
+    tables = {
         "ablate_results": results,
         "ablate_controls": controls,
         "ablate_features": features,
     }
-    return Product({name: rows for name, rows in made.items() if rows}, audits=_silent(layer))
+    return Product({name: rows for name, rows in tables.items() if rows}, audits=audits)
 
 
-def _results(layer: Layer, target: Target, scored: Sequence[Row], baseline: Floats) -> Rows:
-    ablated = layer.without(target.features, scored)
+def _results(target: Target, baseline: Floats, ablated: Floats) -> Rows:
     change = difference(ablated) - difference(baseline)
     return [
-        {**_place(target), "id": p.id, "pair_id": p.pair_id, "label": p.label, "role": p.role,
+        {**target.place, "id": p.id, "pair_id": p.pair_id, "label": p.label, "role": p.role,
          "baseline_correct": float(baseline[i, 0]), "baseline_misconception": float(baseline[i, 1]),
          "ablated_correct": float(ablated[i, 0]), "ablated_misconception": float(ablated[i, 1]),
          "change": float(change[i]), "headline": i in target.headline}
@@ -101,37 +105,20 @@ def _results(layer: Layer, target: Target, scored: Sequence[Row], baseline: Floa
     ]  # fmt: skip
 
 
-def _controls(layer: Layer, target: Target, baseline: Floats) -> Rows:
-    """Random sets on the prompts of the headline."""
-    means = layer.ablated_tokens({p.id for p in target.compared}).means(layer.d_dict)
-    sets = matched_sets(target.features, means, layer.study.controls, layer.study.seed)
-    scored = layer.rows(target.compared)
-    rows: Rows = []
-    for number, features in enumerate(sets, start=1):
-        change = difference(layer.without(features, scored)) - baseline
-        rows.append(
-            {**_place(target), "control": number, "control_features": _told(features),
-             "mean_change": float(change.mean()), "sign": target.sign,
-             "activation": float(means[list(features)].sum()),
-             "target_activation": float(means[list(target.features)].sum())}
-        )  # fmt: skip
-    return rows
-
-
 def _features(layer: Layer, target: Target) -> Rows:
     """Each ablated feature: how it differed, and what its strongest tokens do elsewhere."""
-    place = {feature.number: i for i, feature in enumerate(layer.found.features)}
-    p, rows = layer.found.flips.p_max_t, []
+    place = {feature: i for i, feature in enumerate(layer.found.features)}
+    p, rows = layer.found.test.p, []
     kept = [i for i, one in enumerate(layer.read) if one.prompt.role == "select"]
     read = [layer.read[i] for i in kept] or list(layer.read)
     codes = layer.codes.at(_tokens(layer.read, {one.prompt.id for one in read}, "whole"))
     for rank, feature in enumerate(target.features, start=1):
-        i = place.get(feature)
+        i = place.get(Feature(target.layer, feature))
         found = inject(
-            layer.warm.model, layer.ablation.dictionary, feature, codes, read, layer.study.level
+            layer.warm.model, layer.ablation.dictionary, feature, codes, read, layer.study.at
         )
         rows.append(
-            {**_place(target), "rank": rank, "feature": feature,
+            {**target.place, "rank": rank, "feature": feature,
              "mean": 0.0 if i is None else float(layer.found.mean[i]),
              "p_max_t": 1.0 if i is None else float(p[i]), **found.row(layer.warm.model)}
         )  # fmt: skip
@@ -151,14 +138,6 @@ def _silent(layer: Layer) -> list[Audit]:
     plain = score(layer.warm.model, rows, layer.study.max_rows).numpy()
     worst = float(np.abs(without - plain).max())
     return [Audit("change of log p without a feature that never fires", worst, 0.0)]
-
-
-def _place(target: Target) -> dict[str, Any]:
-    return {"layer": target.layer, "side": target.side, "features": _told(target.features)}
-
-
-def _told(features: Sequence[int]) -> str:
-    return " ".join(map(str, features))
 
 
 def _tokens(read: Sequence[Reading], ids: set[str], positions: str) -> np.ndarray:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from microtome.errors import ConfigError, PromptError, suggest
 from microtome.studies.misconceptions.configuration import Configuration
+from microtome.studies.misconceptions.elsewhere import elsewhere
 from microtome.studies.misconceptions.generated import generated
-from microtome.studies.misconceptions.pairs import Pair, Role, read_pairs
+from microtome.studies.misconceptions.pairs import FACTORS, Pair, Role, read_pairs
 
 SHIPPED = {"voices": "prompts_physics_voices.jsonl", "shared": "prompts_physics.jsonl"}
 
@@ -26,9 +27,19 @@ def pairs_of(study: Configuration) -> tuple[Pair, ...]:
     return _pairs(study.prompts, study.domains, study.generated, study.seed)
 
 
+def factor_pairs(study: Configuration) -> tuple[Pair, ...]:
+    """Pairs that tell the factors apart: those of the file, else the held-out pairs' markers before
+    sentences of other kinds; none where a pair's markers are not known."""
+    own = tuple(pair for pair in _given(study.prompts) if pair.correct.role in FACTORS)
+    if of_role(own, "elsewhere"):
+        return own
+    return (*own, *elsewhere(of_role(pairs_of(study), "test"), study.seed))
+
+
 @lru_cache(maxsize=8)
 def _pairs(prompts: str, domains: tuple[str, ...], count: int, seed: int) -> tuple[Pair, ...]:
-    given = _domains(_given(prompts), domains)
+    own = tuple(pair for pair in _given(prompts) if pair.correct.role not in FACTORS)
+    given = _domains(own, domains)
     if count == 0:
         return _halved(given)
     made = generated(count, seed)

@@ -1,12 +1,13 @@
 """The features step's tables and arrays, read back as activations where each prompt is read."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from microtome.lab.study import Arrays, Tables
 from microtome.studies.misconceptions.codes import Codes, of_run
-from microtome.studies.misconceptions.contrasting import Sides, joined, sides
+from microtome.studies.misconceptions.contrasting import Feature, Sides, joined, sides
 from microtome.studies.misconceptions.reading import by_reading
 
 if TYPE_CHECKING:
@@ -33,6 +34,17 @@ def sides_in(tables: Tables, arrays: Arrays) -> Sides:
         values = values_at(prompts, of_run(arrays, layer), d_dict)
         parts.append(sides(layer, values, pairs, np.any(values > 0, axis=0)))
     return joined(parts)
+
+
+def factor_sides(tables: Tables, arrays: Arrays, role: str, features: Sequence[Feature]) -> Sides:
+    """Both members' activations of some features on the pairs of one factor."""
+    prompts = tables["factors_prompts"]
+    pairs, parts = list(prompts["pair_id"])[::2], []
+    for layer, d_dict in layers_in(tables).items():
+        values = values_at(prompts, of_run(arrays, layer, "factors"), d_dict)
+        parts.append(sides(layer, values, pairs, np.ones(d_dict, dtype=bool)))
+    kept = list(dict.fromkeys(prompts.loc[prompts["role"] == role, "pair_id"]))
+    return joined(parts).only(features).of(kept)
 
 
 def values_at(prompts: "pd.DataFrame", codes: Codes, d_dict: int) -> np.ndarray:

@@ -3,7 +3,9 @@
 A line of a file is {"id", "pair_id", "label" ("correct" or "misconception"), "prompt",
 "expected_correct_answer"} and, if wanted, "misconception_answer", "domain" and "split" ("select"
 or "test"). Where no member of a pair states the misconception's answer, the members' differing
-`expected_correct_answer`s are the two answers. Whatever is wrong is named with file and line.
+`expected_correct_answer`s are the two answers. "split" may also be "elsewhere" (the same speakers
+before sentences of no such domain) or "content" (stated without a speaker). Whatever is wrong is
+named with file and line.
 """
 
 from collections.abc import Sequence
@@ -18,7 +20,9 @@ from microtome.errors import AnswerError, PromptError, suggest
 
 Label = Literal["correct", "misconception"]
 LABELS: tuple[Label, ...] = ("correct", "misconception")
-Role = Literal["select", "test", "extra"]
+Role = Literal["select", "test", "extra", "elsewhere", "content"]
+FACTORS: tuple[Role, ...] = ("elsewhere", "content")
+"""Roles of pairs that separate the factors: they select nothing and test no claim."""
 Text = Annotated[str, StringConstraints(strip_whitespace=False, pattern=r"\S")]
 
 
@@ -26,7 +30,8 @@ Text = Annotated[str, StringConstraints(strip_whitespace=False, pattern=r"\S")]
 class Prompt:
     """One member of a pair; `correct` and `misconception` are the two answers.
 
-    `role`: features are selected on "select", tested on "test"; "extra" pairs are a second test.
+    `role`: features are selected on "select", tested on "test"; "extra" pairs are a second test,
+    and those of `FACTORS` tell voice, domain and content apart.
     """
 
     id: str
@@ -81,7 +86,7 @@ class _Line(BaseModel):
     expected_correct_answer: Text
     misconception_answer: Text | None = None
     domain: Text = "none"
-    split: Literal["select", "test"] | None = None
+    split: Literal["select", "test", "elsewhere", "content"] | None = None
 
 
 def read_pairs(path: Path) -> tuple[Pair, ...]:

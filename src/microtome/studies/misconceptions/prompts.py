@@ -12,10 +12,10 @@ import numpy as np
 
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.statistics import share
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
 from microtome.studies.misconceptions.figures.prompts import prompt_figures
-from microtome.studies.misconceptions.intervals import share_over_pairs
 from microtome.studies.misconceptions.pairs import Prompt, of_rows
 from microtome.studies.misconceptions.scoring import greedy, rows_of, score
 from microtome.studies.misconceptions.units import pair_units
@@ -113,12 +113,12 @@ def _followed(frame: "pd.DataFrame", study: Configuration) -> Finding:
     sign = np.where(frame["label"] == "correct", 1.0, -1.0)
     follows = frame["difference"].to_numpy(float) * sign > 0
     right = (frame["difference"] > 0).mean()
-    share = share_over_pairs(follows, list(frame["pair_id"]), study)
+    followed = share(follows, list(frame["pair_id"]), study.at)
     neither = (frame["answered"] == "neither").mean()
     return Finding(
-        f"On {share.value:.0%} of {share.n} prompts the more probable of the two answers is the "
-        f"one that goes with the prompt's label; the right answer is the more probable one on "
+        f"On {followed.value:.0%} of {followed.n} prompts the more probable of the two answers is "
+        f"the one that goes with the prompt's label; the right answer is the more probable one on "
         f"{right:.0%}, and {neither:.0%} of the continuations begin with neither.",
-        share.value, share.low, share.high, unit="share", n=share.n,
+        followed.value, followed.low, followed.high, unit="share", n=followed.n,
         control="0.5 if the prompt did not tell the two apart", about="answers by label",
     )  # fmt: skip

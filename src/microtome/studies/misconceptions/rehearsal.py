@@ -8,6 +8,9 @@ from typing import Any
 
 from microtome.studies.misconceptions.configuration import Configuration
 
+_CONTROLS = 19
+"""Random sets of a rehearsal, whose dictionaries are too narrow for many different ones."""
+
 
 def stand_in(study: Configuration) -> dict[str, Any]:
     """The fields in which the rehearsed study differs: model, layers and dictionaries.
@@ -23,4 +26,5 @@ def stand_in(study: Configuration) -> dict[str, Any]:
     model = tiny_model(study.model, folder / "model", seed=study.seed)
     changes: dict[str, Any] = {"model": str(model), "adapter": "", "layers": tuple(range(LAYERS))}
     changes |= {"random_dictionary": True, "dictionaries": ""}
+    changes |= {"controls": min(study.controls, _CONTROLS)}
     return changes | ({} if study.feature is None else {"layer": 0, "feature": 0})

@@ -16,8 +16,8 @@ from microtome.audit import Audit
 from microtome.statistics import Floats
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast, Sides
-from microtome.studies.misconceptions.permutation import sign_flips
-from microtome.studies.misconceptions.separation import auroc, combined
+from microtome.studies.misconceptions.exchange import claimed_if, exchange
+from microtome.studies.misconceptions.separation import combined, value
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +56,10 @@ def relabelled(found: Contrast, test: Sides, study: Configuration) -> Relabelled
     for _ in range(study.permutations if found.features else 0):
         first = _signs(rng, len(found.sides.pairs))
         then = _signs(rng, len(own.pairs))
-        claims = found.flips.claimed_if(first, found.alpha)
-        means = (first[:, None] * found.sides.differences).mean(0)
+        exchanged = first[:, None] * found.sides.differences
+        claims, means = claimed_if(found.test, exchanged, found.alpha), exchanged.mean(0)
         claimed.append(int(claims.sum()))
-        confirmed.append(_confirmed(claims, means, then[:, None] * own.differences, found, study))
+        confirmed.append(_confirmed(claims, means, then[:, None] * own.differences, found))
         aurocs.append(layer_aurocs(found, means, _exchanged(own, then), study))
     return Relabelled(tuple(claimed), tuple(confirmed), tuple(aurocs))
 
@@ -73,7 +73,7 @@ def layer_aurocs(
     values = {}
     for layer in dict.fromkeys(feature.layer for feature in found.features):
         right, wrong = scores(found, means, test, layer, study.top_n)
-        values[layer] = auroc(right, wrong)
+        values[layer] = value(right, wrong)
     return values
 
 
@@ -98,14 +98,12 @@ def by_strength(found: Contrast, means: Floats) -> Sequence[int]:
     return [int(i) for i in order]
 
 
-def _confirmed(
-    claims: NDArray[np.bool_], means: Floats, test: Floats, found: Contrast, study: Configuration
-) -> int:
+def _confirmed(claims: NDArray[np.bool_], means: Floats, test: Floats, found: Contrast) -> int:
     if not claims.any() or not len(test):
         return 0
-    again = sign_flips(test[:, claims], seed=study.seed)
+    again = exchange(test[:, claims], found.at)
     same = np.sign(test[:, claims].mean(0)) == np.sign(means[claims])
-    return int(((again.p_max_t <= found.alpha) & same).sum())
+    return int(((again.p <= found.alpha) & same).sum())
 
 
 def _signs(rng: np.random.Generator, n: int) -> NDArray[np.float64]:

@@ -7,28 +7,33 @@ import numpy as np
 from microtome.lab.study import Tables
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast, Sides
+from microtome.studies.misconceptions.exchange import TEST, q_of, smallest_p
 from microtome.studies.misconceptions.heldout import side_of
-from microtome.studies.misconceptions.intervals import student
+from microtome.studies.misconceptions.intervals import means
 from microtome.studies.misconceptions.marking import stand_in_of
-from microtome.studies.misconceptions.permutation import smallest_p
 
 Rows = list[dict[str, Any]]
+_INTERVALS = 500
+"""Features, the strongest first, that get an interval; p and d_z stand beside all."""
 
 
 def contrast_rows(found: Contrast, study: Configuration) -> Rows:
     """One row per tested feature, the strongest first."""
-    own, flips = found.sides, found.flips
-    mean, low, high = student(own.differences, study.level)
-    p, q, d_z = flips.p_max_t, flips.q, found.d_z
+    own, mean, ranked = found.sides, found.mean, found.ranked()
+    shown = ranked[:_INTERVALS]
+    known = dict(zip(shown, means(own.differences[:, shown], study.at), strict=True))
+    p, q, d_z = found.test.p, q_of(found.test), found.d_z
     fires = ((own.correct > 0) | (own.misconception > 0)).sum(0)
     return [
         {"layer": own.features[i].layer, "feature": own.features[i].number,
-         "side": side_of(mean[i]), "mean": float(mean[i]), "low": float(low[i]),
-         "high": float(high[i]), "d_z": float(d_z[i]), "p_max_t": float(p[i]), "q": float(q[i]),
+         "side": side_of(mean[i]), "mean": float(mean[i]),
+         "low": known[i].low if i in known else None,
+         "high": known[i].high if i in known else None, "d_z": float(d_z[i]),
+         "p_max_t": float(p[i]), "q": float(q[i]),
          "mean_correct": float(own.correct[:, i].mean()),
          "mean_misconception": float(own.misconception[:, i].mean()),
-         "fires_in": int(fires[i]), "n": len(own.pairs)}
-        for i in found.ranked()
+         "fires_in": int(fires[i]), "n": len(own.pairs), "test": TEST}
+        for i in ranked
     ]  # fmt: skip
 
 
@@ -45,7 +50,8 @@ def diff_report(
                  tables["features_prompts"]["read"].value_counts().items()},
         "selected_on": list(found.sides.pairs),
         "features_tested": len(found.features),
-        "smallest_reachable_p": smallest_p(len(found.sides.pairs)),
+        "smallest_reachable_p": smallest_p(len(found.sides.pairs), found.at),
+        "test": TEST,
         "diffs_by_layer": {
             str(n): _listed([row for row in rows if row["layer"] == n][: study.topk])
             for n in layers

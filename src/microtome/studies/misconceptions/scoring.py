@@ -92,9 +92,18 @@ def _score_row(run: "mt.Run", i: int, row: Row, found: Tensor) -> None:
     logits = run.final_logits[i : i + 1]
     if len(at) > 1:
         logits = run.model.unembed(run[mt.resid_post[-1]][i, at])
+    for column, log_p in log_p_of(logits[None], row):
+        found[row.prompt, column] = float(log_p[0])
+
+
+def log_p_of(
+    logits: Float[Tensor, "set pos vocab"], row: Row
+) -> Iterator[tuple[int, Float[Tensor, " set"]]]:
+    """Per answer of a row its column and log p, from the logits where its tokens are predicted."""
     log_p = logits.double().log_softmax(-1)
     for column, answer in row.scores:
-        found[row.prompt, column] = sum(float(log_p[k, t]) for k, t in enumerate(answer))
+        at = torch.arange(len(answer))
+        yield column, log_p[:, at, list(answer)].sum(-1).cpu()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,9 @@
 """The misconceptions study: which sparse features tell right physics from a misconception.
 
 What the model answers (`prompts`), which features fire (`features`), which of them differ between
-the members of minimal pairs, found on one half and tested on the other (`contrast`), and what
-ablating those does to log p(right) − log p(misconception) beside random features (`ablate`).
+the members of minimal pairs, found on one half and tested on the other (`contrast`), whether those
+know the voice or the domain (`factors`), and what ablating them does to
+log p(right) − log p(misconception) beside matched random atoms (`ablate`).
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from microtome.studies.misconceptions.ablate import Ablate
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrast import Contrast
 from microtome.studies.misconceptions.costs import memory_of, speed_of
+from microtome.studies.misconceptions.factors import Factors
 from microtome.studies.misconceptions.features import Features
 from microtome.studies.misconceptions.prompts import Prompts
 from microtome.studies.misconceptions.rehearsal import stand_in
@@ -24,7 +26,7 @@ class Misconceptions(Configuration):
     """Right physics against a common misconception, in sparse features."""
 
     def chain(self) -> tuple[Step, ...]:
-        return (Prompts(), Features(), Contrast(), Ablate())
+        return (Prompts(), Features(), Contrast(), Factors(), Ablate())
 
     def provenance(self) -> dict[str, Any]:
         return sources_of(self)

@@ -7,14 +7,15 @@ without theirs). A feature of the user's is ablated on every prompt; its side is
 higher.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from microtome.statistics import Floats
 from microtome.studies.misconceptions.configuration import Configuration
-from microtome.studies.misconceptions.contrasting import Contrast, contrast, sides
+from microtome.studies.misconceptions.contrasting import Contrast, Feature, contrast, joined, sides
 from microtome.studies.misconceptions.pairs import LABELS, Prompt
 
 
@@ -38,6 +39,16 @@ class Target:
         """The prompts of the headline."""
         return tuple(self.prompts[i] for i in self.headline)
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """The columns that name it."""
+        return {"layer": self.layer, "side": self.side, "features": named(self.features)}
+
+
+def named(features: Sequence[int]) -> str:
+    """Features as one cell of a table."""
+    return " ".join(map(str, features))
+
 
 def chosen_targets(
     layer: int, found: Contrast, prompts: Sequence[Prompt], study: Configuration
@@ -52,14 +63,17 @@ def chosen_targets(
             tuple(i for i, p in enumerate(test) if p.label == label),
         )
         for label, sign in zip(LABELS, (-1, 1), strict=True)
-        if test and (features := found.strongest(-sign, study.top_n))
+        if test and (features := found.strongest(layer, -sign, study.top_n))
     ]  # fmt: skip
 
 
 def _of_user(layer: int, feature: int, found: Contrast, prompts: Sequence[Prompt]) -> Target:
     mean = next(
-        (m for f, m in zip(found.features, found.mean, strict=True) if f.number == feature), 0.0
-    )
+        (
+            m for f, m in zip(found.features, found.mean, strict=True)
+            if f == Feature(layer, feature)
+        ), 0.0,
+    )  # fmt: skip
     sign = -int(np.sign(mean))
     side: str = {-1: LABELS[0], 1: LABELS[1]}.get(sign, "neither")
     every = tuple(prompts)
@@ -67,13 +81,13 @@ def _of_user(layer: int, feature: int, found: Contrast, prompts: Sequence[Prompt
 
 
 def selected(
-    layer: int, values: Floats, prompts: Sequence[Prompt], study: Configuration
+    by_layer: Mapping[int, Floats], prompts: Sequence[Prompt], study: Configuration
 ) -> Contrast:
-    """The contrast of one layer on the pairs to select on, from activations "prompt d_dict"."""
+    """The contrast of all layers on the pairs to select on, from activations "prompt d_dict"."""
     kept = [i for i, p in enumerate(prompts) if p.role == "select"]
-    own = values[kept]
     pairs = [prompts[i].pair_id for i in kept][::2]
-    return contrast(
-        sides(layer, own, pairs, np.any(own > 0, axis=0)),
-        min_pairs=study.min_pairs, alpha=study.alpha, seed=study.seed,
-    )  # fmt: skip
+    parts = [
+        sides(layer, values[kept], pairs, np.any(values[kept] > 0, axis=0))
+        for layer, values in by_layer.items()
+    ]
+    return contrast(joined(parts), min_pairs=study.min_pairs, at=study.at)

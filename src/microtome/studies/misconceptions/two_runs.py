@@ -15,8 +15,9 @@ from microtome import files
 from microtome.errors import RunError
 from microtome.lab.record import Record
 from microtome.lab.study import Arrays, Tables
+from microtome.statistics import Level
 from microtome.studies.misconceptions.codes import PARTS, of_run
-from microtome.studies.misconceptions.intervals import student
+from microtome.studies.misconceptions.intervals import ends, means
 from microtome.studies.misconceptions.measured import layers_in, values_at
 
 if TYPE_CHECKING:
@@ -43,12 +44,15 @@ def contrast_with(other: Path, tables: Tables, arrays: Arrays, topk: int) -> dic
     """The report of features at hand minus those of another run."""
     there, its_arrays = _read(other)
     layers = _shared_layers(tables, there, other)
-    ids = _shared_ids(tables["features_prompts"], there["features_prompts"], other)
+    prompts = tables["features_prompts"]
+    ids = _shared_ids(prompts, there["features_prompts"], other)
     by_layer, every = {}, []
+    pair_of = dict(zip(prompts["id"], prompts["pair_id"], strict=True))
+    pairs = [str(pair_of[name]) for name in ids]
     for layer, d_dict in layers.items():
         one = _values(tables, arrays, layer, d_dict, ids)
         two = _values(there, its_arrays, layer, d_dict, ids)
-        by_layer[str(layer)] = _over_prompts(one, two, topk)
+        by_layer[str(layer)] = _over_prompts(one, two, topk, pairs)
         every += [
             {"id": name, "layer": layer, **_top(one[i] - two[i], one[i], two[i], topk)}
             for i, name in enumerate(ids)
@@ -62,11 +66,11 @@ def contrast_with(other: Path, tables: Tables, arrays: Arrays, topk: int) -> dic
     }
 
 
-def _over_prompts(one: np.ndarray, two: np.ndarray, topk: int) -> dict[str, Any]:
-    mean, low, high = student(one - two, 0.95)
-    top = _top(mean, one.mean(0), two.mean(0), topk)
-    kept = top["top_diff_features"]
-    return top | {"low": low[kept].tolist(), "high": high[kept].tolist(), "n": len(one)}
+def _over_prompts(one: np.ndarray, two: np.ndarray, topk: int, pairs: list[str]) -> dict[str, Any]:
+    """Mean difference over prompts, members of a pair counting as one."""
+    top = _top((one - two).mean(0), one.mean(0), two.mean(0), topk)
+    low, high = ends(means((one - two)[:, top["top_diff_features"]], Level(), pairs))
+    return top | {"low": low, "high": high, "n": len(one)}
 
 
 def _top(difference: np.ndarray, a: np.ndarray, b: np.ndarray, topk: int) -> dict[str, Any]:

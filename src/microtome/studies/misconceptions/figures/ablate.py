@@ -29,16 +29,17 @@ def _changes(tables: Tables, study: Configuration) -> Figure:
     low, high = (frame[end].astype(float).fillna(middle).tolist() for end in ("low", "high"))
     groups = [
         BarGroup("the features", middle.tolist(), low, high, PALETTE[0]),
-        BarGroup("random features", random[0], random[1], random[2], PALETTE[-1]),
+        BarGroup("random atoms", random[0], random[1], random[2], PALETTE[-1]),
     ]
     return Bars(
         "ablation_changes",
-        "What the answer loses without the features, and without random ones",
+        "The answer without the features, and with random atoms instead",
         f"Mean change of log p(correct) − log p(misconception) when features are ablated "
         f"({study.mode}, {_where(study)}); whiskers of the features are {study.level:.0%} "
-        f"intervals over prompts, those of the {int(frame['n_random'].iloc[0])} random sets of "
-        f"the same mean activation reach from their smallest to their largest. Predicted: down "
-        f"for features that are higher in correct members, up for the others.",
+        f"intervals over pairs, those of the {int(frame['n_random'].iloc[0])} random sets, "
+        f"written at the same tokens with the same size, reach from their smallest to their "
+        f"largest. Predicted: down for features that are higher in correct members, "
+        f"up for the others.",
         [f"layer {n}, {side}" for n, side in zip(frame["layer"], frame["side"], strict=True)],
         groups,
         "change of log p difference (nats)",
@@ -54,7 +55,7 @@ def _where(study: Configuration) -> str:
 
 def _injections(frame: "pd.DataFrame", study: Configuration) -> Figure:
     natural, injected, low, high, without = (
-        frame[c].astype(float).tolist()
+        frame[c].astype(float).fillna(frame["injected"]).tolist()
         for c in ("natural", "injected", "injected_low", "injected_high", "without")
     )
     return Bars(

@@ -8,7 +8,8 @@ from microtome.lab.figures import PALETTE, BarGroup, Bars, Figure, Grid
 from microtome.lab.study import Arrays, Tables
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Feature
-from microtome.studies.misconceptions.intervals import student
+from microtome.studies.misconceptions.figures.whiskers import group
+from microtome.studies.misconceptions.intervals import means
 from microtome.studies.misconceptions.measured import pairs_in, sides_in
 from microtome.studies.misconceptions.pairs import LABELS
 
@@ -52,8 +53,8 @@ def _differences(frame: "pd.DataFrame", study: Configuration) -> Figure:
         "Features that differ between right and mistaken members, by layer",
         f"Mean paired difference on the {int(frame['n'].iloc[0])} pairs to select on, of the "
         f"{_SHOWN} features per layer with the largest Cohen's d_z; whiskers are "
-        f"{study.level:.0%} intervals (Student). * marks p ≤ {study.alpha:.2g} by sign flips, "
-        f"corrected over the {len(frame)} features of all layers.",
+        f"{study.level:.0%} intervals over pairs. * marks p ≤ {study.alpha:.2g} with labels "
+        f"exchanged within pairs, corrected over the {len(frame)} features of all layers.",
         panels,
         columns=3,
     )
@@ -62,7 +63,10 @@ def _differences(frame: "pd.DataFrame", study: Configuration) -> Figure:
 def _signed(top: "pd.DataFrame", label: str) -> BarGroup:
     """The bars of one side; the other side's are left empty."""
     mine = (top["side"] == label).to_numpy()
-    mean, low, high = (np.where(mine, top[c], 0.0).tolist() for c in ("mean", "low", "high"))
+    mean, low, high = (
+        np.where(mine, top[c].astype(float).fillna(top["mean"]), 0.0).tolist()
+        for c in ("mean", "low", "high")
+    )
     return BarGroup(f"higher in {label}", mean, low, high, _INK[label])
 
 
@@ -83,7 +87,7 @@ def _activations(tables: Tables, arrays: Arrays, study: Configuration) -> Figure
         "heldout_activation_by_label",
         "Activation on held-out pairs, by label",
         f"Mean activation of the strongest claimed features on {len(own.pairs)} held-out pairs; "
-        f"whiskers are {study.level:.0%} intervals over pairs (Student). The first features were "
+        f"whiskers are {study.level:.0%} intervals over pairs. The first features were "
         f"higher in correct members of the other half, the last in misconceptions.",
         [str(feature) for feature in features],
         groups,
@@ -93,13 +97,13 @@ def _activations(tables: Tables, arrays: Arrays, study: Configuration) -> Figure
 
 
 def _whiskers(label: str, values: np.ndarray, study: Configuration) -> BarGroup:
-    mean, low, high = student(values, study.level)
-    return BarGroup(label, mean.tolist(), low.tolist(), high.tolist(), _INK[label])
+    return group(label, means(values, study.at, within=(0.0, np.inf)), _INK[label])
 
 
 def _separation(frame: "pd.DataFrame", study: Configuration) -> Figure:
     value, least, most = (
-        frame[name].astype(float).tolist() for name in ("auroc", "auroc_low", "auroc_high")
+        frame[name].astype(float).fillna(frame["auroc"]).tolist()
+        for name in ("auroc", "auroc_low", "auroc_high")
     )
     low, high = (frame[f"relabelled_{end}"].astype(float) for end in ("low", "high"))
     groups = [

@@ -2,7 +2,7 @@
 
 from microtome.lab.figures import PALETTE, Bars, Figure
 from microtome.lab.study import Tables
-from microtome.statistics import bootstrap_mean
+from microtome.statistics import mean
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.figures.whiskers import group
 from microtome.studies.misconceptions.pairs import LABELS
@@ -19,14 +19,7 @@ def prompt_figures(study: Configuration, tables: Tables) -> list[Figure]:
         found = []
         for role in roles:
             own = frame[(frame["label"] == label) & (frame["role"] == role)]
-            found.append(
-                bootstrap_mean(
-                    own["difference"].to_numpy(float),
-                    level=study.level,
-                    resamples=study.resamples,
-                    seed=study.seed,
-                )
-            )
+            found.append(mean(own["difference"].to_numpy(float), at=study.at))
         groups.append(group(label, found, ink))
     return [
         Bars(
