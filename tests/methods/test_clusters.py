@@ -5,7 +5,7 @@ import pytest
 
 from microtome.errors import InputError, NumericsError
 from microtome.methods import clusters, clusters_shown
-from microtome.methods.clusters_null import cluster_index, cluster_index_p, within_between
+from microtome.methods.clusters_contrast import within_between
 
 
 def planted(rng, k, n=48, d=64, apart=6.0):
