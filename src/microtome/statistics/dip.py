@@ -15,14 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from microtome.statistics.level import Floats
 
 
-
 def dip(values: ArrayLike) -> float:
     """Dip of `values` [n]: at least 1 / 2n (0 where all are equal), at most 1/4."""
     x, counts = np.unique(np.asarray(values, dtype=float), return_counts=True)
     if len(x) < 2:
         return 0.0
-    above = np.cumsum(counts).astype(float)
-    below = above - counts
+    above: Floats = np.cumsum(counts, dtype=float)
+    below: Floats = above - counts
     low, high, found = 0, len(x) - 1, 1.0
     while low < high:
         place = x[low : high + 1]
@@ -36,7 +35,10 @@ def dip(values: ArrayLike) -> float:
         left = int(under[1][: widest + 1].nonzero()[0][-1])
         right = widest + int(over[1][widest:].nonzero()[0][0])
         # A mode may be an atom, so the ends of the interval are not outside it.
-        beside = (above[low : high + 1] - under[0])[:left], (over[0] - below[low : high + 1])[right + 1 :]
+        beside = (
+            (above[low : high + 1] - under[0])[:left],
+            (over[0] - below[low : high + 1])[right + 1 :],
+        )
         found = float(np.concatenate([*beside, [found]]).max())
         low, high = low + left, low + right
     return found / (2 * float(above[-1]))

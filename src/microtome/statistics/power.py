@@ -24,8 +24,11 @@ def power_of_one_cloud(
     n: int, d: int, apart: float, *, level: float = 0.05, seed: int = 42
 ) -> float:
     """Share of 100 simulated data sets of which `one_cloud` says that they are not one cloud."""
-    return float(np.mean(_rejected(n, d, apart, False, level, seed)
-                         & _rejected(n, d, apart, True, level, seed)))
+    return float(
+        np.mean(
+            _rejected(n, d, apart, False, level, seed) & _rejected(n, d, apart, True, level, seed)
+        )
+    )
 
 
 def two_groups(n: int, d: int, apart: float, rng: np.random.Generator) -> Floats:

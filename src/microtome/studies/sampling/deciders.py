@@ -1,39 +1,38 @@
 """What the top forks have in common: layers and components over forks, with controls.
 
-Forks of one problem share their text, so intervals are over problems.
+Forks of one problem share their text, so intervals resample problems. When the largest of many is
+reported, half of the problems select it and the other half estimate its size, then they swap.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtome.lab import evidence
 from microtome.lab.study import Finding, Tables
-from microtome.statistics import Interval, bootstrap_mean
+from microtome.statistics import Interval, held_out_maximum, mean
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.decisions import ELSEWHERE, FORK, RANDOM, Rows
-from microtome.studies.sampling.evidence import largest_elsewhere, over_problems
-from microtome.studies.sampling.verdicts import row_of, said
+from microtome.studies.sampling.frames import PROBLEMS, columns_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SIZES = ("size", "size_low", "size_high")
 CONDITIONS = (FORK, ELSEWHERE, RANDOM)
+_SIZES, _COLUMNS = (0.0, np.inf), ("size", "size_low", "size_high")
 
 
 def layer_means(layers: "pd.DataFrame", study: Configuration) -> Rows:
     """Mean contribution of every layer under every condition, with its interval."""
     found = []
     for condition, layer, rows in _by(layers, "layer"):
-        row = {"condition": condition, "layer": int(layer)}
-        row |= row_of(mean_of(rows, "total", study))
+        row = {"condition": condition, "layer": int(layer)} | _means(rows, "total", study)
         row |= {name: float(rows[name].mean()) for name in ("attention", "mlp")}
-        row |= size_of(rows, "total", study)
         known = bool(rows["seed"].notna().all())
-        theirs = size_of(rows, "seed", study) if known else {}
-        row |= {f"seed_{name}": theirs.get(name) for name in _SIZES}
-        found.append(row)
+        original = columns_of(size_of(rows, "seed", study), "size") if known else {}
+        found.append(row | {f"seed_{name}": original.get(name) for name in _COLUMNS})
     return found
 
 
@@ -46,45 +45,100 @@ def components(parts: "pd.DataFrame", study: Configuration) -> Rows:
         if condition != FORK:
             continue
         row = {"component": name, "kind": rows["kind"].iloc[0], "layer": int(rows["layer"].iloc[0])}
-        row |= row_of(mean_of(rows, "contribution", study)) | size_of(rows, "contribution", study)
+        row |= _means(rows, "contribution", study)
         for other, prefix in ((ELSEWHERE, "elsewhere_"), (RANDOM, "random_pair_")):
             there = every.get((other, name))
-            sizes = {} if there is None else size_of(there, "contribution", study)
-            row |= {f"{prefix}{what}": sizes.get(what) for what in _SIZES}
+            sizes = {} if there is None else columns_of(
+                size_of(there, "contribution", study), "size"
+            )  # fmt: skip
+            row |= {f"{prefix}{what}": sizes.get(what) for what in _COLUMNS}
         found.append(row)
     return sorted(found, key=lambda row: -row["size"])
 
 
-def mean_of(
-    rows: "pd.DataFrame", column: str, study: Configuration, least: float = -np.inf
-) -> Interval:
-    """Mean over forks with its interval over problems, cut at `least`."""
-    return bootstrap_mean(
-        rows[column].to_numpy(float), list(rows["problem"]), level=study.level,
-        resamples=study.resamples, seed=study.seed, within=(least, np.inf),
-    )  # fmt: skip
+def _means(rows: "pd.DataFrame", column: str, study: Configuration) -> dict[str, Any]:
+    """Mean of a contribution and of its size: forks write for one token here, the other there."""
+    signed = evidence.mean(rows, column, by="problem", at=study.at)
+    row = {"mean": signed.value, **evidence.columns(signed), "problems": signed.clusters}
+    return row | columns_of(size_of(rows, column, study), "size")
 
 
-def size_of(rows: "pd.DataFrame", column: str, study: Configuration) -> dict[str, Any]:
-    """Mean of |column| with its interval: forks write for one token here, for the other there."""
-    found = mean_of(rows.assign(size=rows[column].abs()), "size", study, least=0.0)
-    return {"size": found.value, "size_low": found.low, "size_high": found.high}
+def size_of(rows: "pd.DataFrame", column: str, study: Configuration) -> Interval:
+    """Mean |column| with its interval over problems."""
+    sizes = rows.assign(size=rows[column].abs())
+    return evidence.mean(sizes, "size", by="problem", at=study.at, within=_SIZES)
 
 
-def chosen_size(rows: "pd.DataFrame", by: str, column: str, study: Configuration) -> Interval:
-    """Mean |column| at forks of the largest of `by`, each problem's as chosen on the other half."""
-    own = rows[rows["condition"] == FORK]
-    sizes = own.assign(size=own[column].abs()).pivot_table(
-        index="problem", columns=by, values="size"
-    )
-    return over_problems(largest_elsewhere(sizes.to_numpy(float)), study, (0, np.inf))
+@dataclass(frozen=True)
+class Largest:
+    """The column that each half of the problems chose, its held-out size, and size − control."""
+
+    chosen: tuple[Any, Any]
+    size: Interval
+    over: dict[str, Interval]
+
+    def named(self, kind: str) -> str:
+        """The layer or component, where both halves choose the same."""
+        one, other = self.chosen
+        if one == other:
+            return f"{kind}{one} writes most to either side"
+        return (
+            f"no {kind.strip() or 'component'} is named: halves of the problems choose {one} "
+            f"and {other}; what they choose writes"
+        )
+
+    def compared(self) -> str:
+        """Whether the size exceeds that under every control."""
+        if not self.over:
+            return "there is no control"
+        words = [
+            evidence.direction(gap, f"more than for the {name}", f"less than for the {name}",
+                               f"not shown to exceed that for the {name}")
+            for name, gap in self.over.items()
+        ]  # fmt: skip
+        return ", ".join(words)
 
 
-def _chosen(size: Interval, study: Configuration) -> str:
-    """What it is on problems that it was not chosen on, with its interval."""
-    if size.low is None:
-        return said(size, study)
-    return f"{size.value:.2f} on problems that it was not chosen on, {said(size, study)}"
+def largest(rows: "pd.DataFrame", by: str, column: str, study: Configuration) -> Largest | None:
+    """The largest of `by` at forks on held-out problems; None where one problem is all there is."""
+    tables = {
+        condition: _sizes(rows[rows["condition"] == condition], by, column)
+        for condition in CONDITIONS
+        if (rows["condition"] == condition).any()
+    }
+    own = tables.pop(FORK)
+    if len(own) < 2:
+        return None
+    held = held_out_maximum(own.to_numpy(float), study.at, within=_SIZES)
+    names = list(own.columns)
+    chosen = (names[held.chosen[0]], names[held.chosen[1]])
+    over = {
+        name: gap
+        for name, other in tables.items()
+        if (gap := _gap(own, other, chosen, study)) is not None
+    }
+    return Largest(chosen, held.interval, over)
+
+
+def _sizes(rows: "pd.DataFrame", by: str, column: str) -> "pd.DataFrame":
+    """Mean |column| "problem by" of forks."""
+    sizes = rows.assign(size=rows[column].abs())
+    return sizes.pivot_table(index="problem", columns=by, values="size", sort=False)
+
+
+def _gap(
+    own: "pd.DataFrame", other: "pd.DataFrame", chosen: tuple[Any, Any], study: Configuration
+) -> Interval | None:
+    """Size at forks − size under a control, of what the other half of the problems chose."""
+    # The even problems chose the first; the odd ones report it.
+    gaps = {
+        problem: own.loc[problem, name] - other.loc[problem, name]
+        for i, problem in enumerate(own.index)
+        if problem in other.index and (name := chosen[1 - i % 2]) in other.columns
+    }
+    if len(gaps) < 2:
+        return None
+    return mean(list(gaps.values()), list(gaps), study.at)
 
 
 def _by(frame: "pd.DataFrame", column: str) -> "Iterator[tuple[str, Any, pd.DataFrame]]":
@@ -115,25 +169,26 @@ def _layer(layers: Rows, rows: "pd.DataFrame", study: Configuration) -> Finding:
     others = "; ".join(
         f"{name}: {_at(at[name], best['layer'])}" for name in (ELSEWHERE, RANDOM) if at[name]
     )
-    size = chosen_size(rows, "layer", "total", study)
-    reached = [_size_at(at[name], best["layer"]) for name in (ELSEWHERE, RANDOM) if at[name]]
+    found = largest(rows, "layer", "total", study)
+    size = found.size if found else size_of(forks, "total", study)
     return Finding(
         f"At {len(forks)} forks logit top 1 − top 2 is {forks['delta'].mean():.2f} on average; "
-        f"layer {best['layer']} writes most to either side, {best['size']:.2f} logits "
-        f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken"
-        f"{_no_more(best['size'], reached)}.",
-        size.value, size.low, size.high, unit="logits", n=len(forks),
-        about="layer that writes most at forks", control=f"its size for the {others}",
+        f"{_said(found, 'layer ', size)}. On all problems the largest is layer {best['layer']}: "
+        f"{best['size']:.2f} logits, {best['mean']:+.2f} for the token taken.",
+        **evidence.bounds(size), unit="logits", about="layer that writes most at forks",
+        control=f"size of layer {best['layer']} for the {others}",
     )  # fmt: skip
 
 
-def _no_more(size: float, controls: Sequence[float]) -> str:
-    """What has to be said where a control writes as much."""
-    return "; that is no more than the controls" if max(controls, default=-1.0) >= size else ""
-
-
-def _size_at(rows: Rows, layer: int) -> float:
-    return float(next(row["size"] for row in rows if row["layer"] == layer))
+def _said(found: Largest | None, kind: str, size: Interval) -> str:
+    """What is claimed of the largest: its held-out size, and whether it exceeds the controls."""
+    ends = evidence.worded(size, PROBLEMS)
+    if found is None:
+        return f"one problem cannot show which {kind.strip() or 'component'} writes most ({ends})"
+    return (
+        f"{found.named(kind)} {size.value:.2f} logits on held-out problems ({ends}), "
+        f"{found.compared()}"
+    )
 
 
 def _at(rows: Rows, layer: int) -> str:
@@ -145,41 +200,53 @@ def _at(rows: Rows, layer: int) -> str:
 def _component(top: Rows, parts: "pd.DataFrame", study: Configuration) -> Finding:
     best = top[0]
     own = parts[parts["kind"].isin(("head", "mlp"))]
-    size = chosen_size(own, "component", "contribution", study)
-    reached = {
-        words: float(best[column])
+    found = largest(own, "component", "contribution", study)
+    forks = own[(own["condition"] == FORK) & (own["component"] == best["component"])]
+    size = found.size if found else size_of(forks, "contribution", study)
+    controls = [
+        f"{words} {best[column]:.2f}"
         for words, column in (
             ("same pair elsewhere", "elsewhere_size"), ("random pairs", "random_pair_size"),
         )
         if best[column] is not None
-    }  # fmt: skip
-    controls = [f"{words} {value:.2f}" for words, value in reached.items()]
+    ]  # fmt: skip
     return Finding(
-        f"{best['component']} writes most over the forks, {best['size']:.2f} logits to either side "
-        f"({_chosen(size, study)}), {best['mean']:+.2f} for the token taken, "
-        f"on {best['n']} forks of {best['problems']} problems"
-        f"{_no_more(best['size'], list(reached.values()))}.",
-        size.value, size.low, size.high, unit="logits", n=best["n"],
-        about="component that writes most at forks", control=", ".join(controls),
+        f"Over {best['n']} forks of {best['problems']} problems {_said(found, '', size)}. On all "
+        f"problems the largest is {best['component']}: {best['size']:.2f} logits, "
+        f"{best['mean']:+.2f} for the token taken.",
+        **evidence.bounds(size), unit="logits", about="component that writes most at forks",
+        control=f"size of {best['component']}: {', '.join(controls)}",
     )  # fmt: skip
 
 
 def _ablation(rows: "pd.DataFrame", study: Configuration) -> Finding:
     top, other = rows[rows["role"] == "top"], rows[rows["role"] == "random"]
-    agree = top.assign(same=np.sign(top["predicted"]) == np.sign(top["observed"]))
+    right = int((np.sign(top["predicted"]) == np.sign(top["observed"])).sum())
     error = (top["observed"] - top["predicted"]).abs().mean()
-    change = mean_of(top.assign(size=top["observed"].abs()), "size", study, least=0.0)
+    change = size_of(top, "observed", study)
     compared = f"{other['observed'].abs().mean():.2f} logits" if len(other) else "there is none"
     return Finding(
         f"Ablating each fork's top component moves the difference by {change.value:.2f} logits "
-        f"({said(change, study)}); its contribution predicted {top['predicted'].abs().mean():.2f}, "
-        f"the sign right in {int(agree['same'].sum())} of {len(top)}, off by {error:.2f} on "
-        f"average: what later layers and the final norm make of it"
-        f"{_no_more(change.value, [float(other['observed'].abs().mean())] if len(other) else [])}.",
-        change.value, change.low, change.high, unit="logits", n=len(top),
-        about="ablation of the top component",
+        f"({evidence.worded(change, PROBLEMS)}), {_more_than(top, other, study)}. Its contribution "
+        f"predicts {top['predicted'].abs().mean():.2f}: the sign is right in {right} of "
+        f"{len(top)}, the mean error {error:.2f}, from later layers and the final norm.",
+        **evidence.bounds(change), unit="logits", about="ablation of the top component",
         control=f"a random component of the same kind moves it by {compared}",
     )  # fmt: skip
+
+
+def _more_than(top: "pd.DataFrame", other: "pd.DataFrame", study: Configuration) -> str:
+    """Whether ablating the top component moves more than ablating the random one, by fork."""
+    place = ["problem", "t"]
+    both = top.merge(other, on=place, suffixes=("", "_random"))
+    if both.empty:
+        return "without a control"
+    both = both.assign(gap=both["observed"].abs() - both["observed_random"].abs())
+    gap = evidence.mean(both, "gap", by="problem", at=study.at)
+    words = evidence.direction(
+        gap, "more than a random one", "less than a random one", "not shown to exceed a random one"
+    )  # fmt: skip
+    return f"{words} (difference {gap.value:+.2f}, {evidence.worded(gap, PROBLEMS, '+.2f')})"
 
 
 def _seed(rows: "pd.DataFrame", study: Configuration) -> Finding:
@@ -191,12 +258,11 @@ def _seed(rows: "pd.DataFrame", study: Configuration) -> Finding:
         for part in forks
     )
     gaps = own.drop_duplicates(["problem", "t"]).assign(off=np.abs(sums))
-    off = mean_of(gaps, "off", study, least=0.0)
+    off = size_of(gaps, "off", study)
     return Finding(
         f"The original's formula (W_U[top 1] − W_U[top 2])·(h_l − h_l−1) misses the logit "
-        f"difference by {off.value:.2f} logits on average ({said(off, study)}) and names the same "
-        f"top layer as the exact split at {same} of {len(forks)} forks.",
-        off.value, off.low, off.high, unit="logits", n=len(forks),
-        about="gap of the original's formula",
+        f"difference by {off.value:.2f} logits on average ({evidence.worded(off, PROBLEMS)}) and "
+        f"names the same top layer as the exact split at {same} of {len(forks)} forks.",
+        **evidence.bounds(off), unit="logits", about="gap of the original's formula",
         control=f"gap of the exact split: {own['gap'].abs().max():.1g}",
     )  # fmt: skip

@@ -4,26 +4,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtome.errors import NumericsError
+from microtome.lab import evidence
 from microtome.lab.study import Arrays, Finding, Tables
 from microtome.methods import latents
-from microtome.statistics import bootstrap_ratio
+from microtome.statistics import HeldOut, Interval, held_out_maximum, mean, ratio
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.evidence import (
-    bounds,
-    columns_of,
-    flip_p,
-    groups,
-    largest_elsewhere,
-    over_problems,
-    said,
-    wide,
-)
+from microtome.studies.sampling.frames import PROBLEMS, columns_of, groups, wide
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Rows = list[dict[str, Any]]
 _MEANS = ("effective_rank", "eigenscore")
+_INTERVALS = {
+    "tr_cov": (0.0, np.inf), "tr_cov_relative": (0.0, np.inf), "split_half": (-np.inf, np.inf),
+    "split_half_relative": (-np.inf, np.inf), "control_relative": (-np.inf, np.inf),
+}  # fmt: skip
+"""What is given an interval over problems, and the range that it can take."""
 
 
 def settings_table(frame: "pd.DataFrame", arrays: Arrays, study: Configuration) -> Rows:
@@ -41,12 +39,12 @@ def settings_table(frame: "pd.DataFrame", arrays: Arrays, study: Configuration) 
             "temperature": t, "checkpoint": checkpoint, "layer": layer,
             "problems": len(known), "completions": int(known["n"].sum()),
         }  # fmt: skip
-        for name in ("tr_cov", "tr_cov_relative", "split_half", "split_half_relative"):
+        for name, within in _INTERVALS.items():
             if name in known and known[name].notna().all():
-                row |= columns_of(over_problems(known[name], study), name)
+                row |= columns_of(
+                    mean(known[name], list(known["problem"]), study.at, within=within), name
+                )
         row |= {name: float(known[name].mean()) for name in _MEANS}
-        if "control_relative" in known and known["control_relative"].notna().all():
-            row |= columns_of(over_problems(known["control_relative"], study), "control_relative")
         means = [
             arrays["variance_means"][f"{problem} T={t:g}"][places[checkpoint], order[layer]]
             for problem in known["problem"]
@@ -93,7 +91,7 @@ def _nothing(frame: "pd.DataFrame", greedy: bool) -> Finding:
     if not (greedy and set(frame["temperature"]) == {0.0}):
         why = "fewer than four completions of a problem reach a checkpoint; take earlier ones"
     return Finding(
-        f"There is no variance to show: {why}.", unit="split-half variance / mean |z|²",
+        f"No variance to show: {why}.", unit="split-half variance / mean |z|²",
         n=int(frame["problem"].nunique()), about="spread", control="none: nothing was measured",
     )  # fmt: skip
 
@@ -102,29 +100,46 @@ def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration
     top = max(here, key=lambda row: row["split_half_relative"])
     last, hottest, other = top["checkpoint"], top["temperature"], top["control_relative"]
     cells = frame[(frame["checkpoint"] == last) & (frame["temperature"] == hottest)]
-    table = wide(cells, "split_half_relative", [row["layer"] for row in here], "layer")
-    spread = over_problems(largest_elsewhere(table), study)
+    layers = [row["layer"] for row in here]
+    spread, text = _largest(wide(cells, "split_half_relative", layers, "layer"), layers, study)
     cold = " T = 0 is one greedy completion, deterministic: it has no variance." if greedy else ""
-    ends = ""
-    if spread.low is not None and spread.high is not None:
-        ends = (
-            f" ({spread.value:.3f}, {spread.low:.3f} to {spread.high:.3f}, on problems that the "
-            f"layer was not chosen on)"
-        )
-    where = f"completions of one problem differ most in layer {top['layer']}"
-    if spread.low is not None and spread.low <= 0:
-        where = (
-            f"no layer shows that completions of one problem differ (the interval holds 0); the "
-            f"largest is layer {top['layer']}"
-        )
     return Finding(
-        f"At T = {hottest:g}, {last} tokens in, {where}: {top['split_half_relative']:.3f} of mean "
-        f"|z|²{ends} is variance between them; tr Cov says "
-        f"{top['tr_cov_relative']:.3f}, the rest of which is tokens.{cold}",
-        **bounds(spread), unit="split-half variance / mean |z|²",
+        f"At T = {hottest:g}, {last} tokens in, {text}. In layer {top['layer']}, the largest on "
+        f"all problems, the split half is {top['split_half_relative']:.3f} and tr Cov "
+        f"{top['tr_cov_relative']:.3f} of mean |z|²; the difference is token noise.{cold}",
+        **evidence.bounds(spread), unit="split-half variance / mean |z|²",
         about=f"spread at T={hottest:g}, {last} tokens",
         control=f"halves of different completions: {other:+.4f}",
     )  # fmt: skip
+
+
+def _largest(table: "np.ndarray", layers: list[int], study: Configuration) -> tuple[Interval, str]:
+    """The largest layer's variance on held-out problems, and what may be claimed of it."""
+    if len(table) < 2:
+        spread = mean(table.max(1), at=study.at)
+        return spread, f"the largest variance between completions has {_ends(spread)}"
+    held = held_out_maximum(table, study.at)
+    spread = held.interval
+    found = f"{spread.value:.3f} of mean |z|² on held-out problems ({_ends(spread)})"
+    if spread.ends is None:
+        return spread, f"the variance between completions in the largest layer is {found}"
+    if not spread.excludes():
+        return spread, f"no layer is shown to vary between completions: the largest has {found}"
+    return spread, f"{_chosen(held, layers)}: {found}"
+
+
+def _chosen(held: HeldOut, layers: list[int]) -> str:
+    one, other = (layers[i] for i in held.chosen)
+    if one == other:
+        return f"completions of one problem differ most in layer {one}"
+    return (
+        f"completions of one problem differ, in which layer most is open (halves of the problems "
+        f"choose {one} and {other})"
+    )
+
+
+def _ends(interval: Interval, shape: str = ".3f") -> str:
+    return evidence.worded(interval, PROBLEMS, shape)
 
 
 def _hotter(own: "pd.DataFrame", layer: int, last: int, study: Configuration) -> list[Finding]:
@@ -134,20 +149,36 @@ def _hotter(own: "pd.DataFrame", layer: int, last: int, study: Configuration) ->
         return []
     low, high = temperatures[0], temperatures[-1]
     pairs = own.pivot_table(index="problem", columns="temperature", values="split_half").dropna()
-    if len(pairs) < 2 or pairs[low].sum() <= 0:
+    if len(pairs) < 2:
         return []
-    change = over_problems(pairs[high] - pairs[low], study)
-    p = flip_p((pairs[high] - pairs[low]).to_numpy()[:, None], study)[0]
-    ratio = float(pairs[high].mean() / pairs[low].mean())
+    change = mean(pairs[high] - pairs[low], list(pairs.index), study.at)
+    word = evidence.direction(change, "rises", "falls", "is not shown to change")
+    factor = _ratio(pairs[high], pairs[low], study)
     return [
         Finding(
-            f"From T = {low:g} to {high:g} the variance between completions (layer {layer}, {last} "
-            f"tokens) changes by {change.value:+.3g} ({said(change, study, '+.3g')}), a factor of "
-            f"{ratio:.2f}.",
-            **bounds(change), unit="split-half variance", about=f"T={high:g} against T={low:g}",
-            control=f"signs flipped over problems: p = {p:.2g}",
+            f"From T = {low:g} to {high:g} the variance between completions {word} (layer {layer}, "
+            f"{last} tokens): {change.value:+.3g} ({_ends(change, '+.3g')}); as a factor, "
+            f"{_factor(factor)}.",
+            **evidence.bounds(change), unit="split-half variance",
+            about=f"T={high:g} against T={low:g}",
+            control="no control: the same problems at both temperatures",
         )
     ]  # fmt: skip
+
+
+def _ratio(top: "pd.Series", bottom: "pd.Series", study: Configuration) -> Interval | None:
+    """Σ top / Σ bottom over problems; None where the bottoms cancel."""
+    try:
+        return ratio(top, bottom, list(top.index), study.at)
+    except NumericsError:
+        return None
+
+
+def _factor(found: Interval | None) -> str:
+    """A ratio with its interval; no number where its denominator may be 0."""
+    if found is None or found.method == "fieller refused":
+        return "none is given, since the first variance may be 0"
+    return f"{found.value:.2f} ({_ends(found, '.2f')})"
 
 
 def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> list[Finding]:
@@ -156,25 +187,25 @@ def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> 
     if len(checkpoints) < 2:
         return []
     first, last = checkpoints[0], checkpoints[-1]
-    ratios = {}
-    for name in ("split_half", "tr_cov"):
-        pairs = own.pivot_table(index="problem", columns="checkpoint", values=name).dropna()
-        if len(pairs) < 2 or pairs[first].sum() <= 0:
-            return []
-        ratios[name] = bootstrap_ratio(
-            pairs[last], pairs[first], level=study.level, resamples=study.resamples, seed=study.seed
-        )
-    split, total = ratios["split_half"], ratios["tr_cov"]
+    tables = {
+        name: own.pivot_table(index="problem", columns="checkpoint", values=name).dropna()
+        for name in ("split_half", "tr_cov")
+    }
+    if len(tables["split_half"]) < 2:
+        return []
+    split, total = (_ratio(one[last], one[first], study) for one in tables.values())
     alive = [int(own.loc[own["checkpoint"] == end, "n"].sum()) for end in (first, last)]
+    shown = split is not None and split.method != "fieller refused"
+    word = "changes by a factor of" if shown else "has no ratio:"
     return [
         Finding(
             f"From {first} to {last} tokens (T = {t:g}, layer {layer}) the variance between "
-            f"completions is multiplied by {split.value:.2f} ({said(split, study)}); tr Cov is by "
-            f"{total.value:.2f}, {first / last:.2f} being what pooling more tokens alone would do; "
-            f"{alive[0]} completions reach the first length and {alive[1]} the last.",
-            **bounds(split), unit="split-half variance, last / first checkpoint",
-            about=f"length at T={t:g}",
-            control=f"tr Cov: {total.value:.2f}",
+            f"completions {word} {_factor(split)}; tr Cov: {_factor(total)}, where pooling more "
+            f"tokens alone gives {first / last:.2f}. {alive[0]} completions reach the first length "
+            f"and {alive[1]} the last.",
+            **(evidence.bounds(split) if split is not None and shown else {}),
+            unit="split-half variance, last / first checkpoint", about=f"length at T={t:g}",
+            control=f"tr Cov: {_factor(total)}",
         )
     ]  # fmt: skip
 
@@ -182,30 +213,30 @@ def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> 
 def _impossible(frame: "pd.DataFrame", study: Configuration) -> list[Finding]:
     """A variance is not negative; where a split half is, its assumption does not hold."""
     known = frame[frame["split_half_high"].notna()]
-    below = known["split_half_high"] < 0
-    if not below.any():
+    known = known.assign(below=known["split_half_high"] < 0)
+    if not known["below"].any():
         return []
-    per_problem = below.groupby(known["problem"]).mean()
-    share = over_problems(per_problem, study, within=(0, 1))
-    worst = known["layer"][below].mode()[0]
+    share = evidence.share(known, "below", by="problem", at=study.at)
+    worst = known["layer"][known["below"]].mode()[0]
     return [
         Finding(
-            f"In {share.value:.0%} of the cells ({said(share, study)}), most often in layer "
-            f"{worst}, the split half lies below 0 beyond its interval, which no variance can: "
-            f"there the tokens' order repeats with the stride, and halves are not independent.",
-            **bounds(share), unit="share of problem x T x checkpoint x layer",
+            f"In {share.value:.0%} of the cells ({_ends(share, '.2f')}), most often in layer "
+            f"{worst}, the split half is significantly negative, which a variance cannot be: there "
+            f"the tokens' order repeats with the stride and the halves are not independent.",
+            **evidence.bounds(share), unit="share of problem x T x checkpoint x layer",
             about="split halves below 0",
-            control=f"{(1 - study.level) / 2:.1%} would be by chance if the truth were 0",
+            control=f"{(1 - study.level) / 2:.1%} by chance if the truth were 0",
         )
     ]  # fmt: skip
 
 
 def _only_total(here: Rows, last: int, hottest: float, study: Configuration) -> Finding:
-    top = max(here, key=lambda row: row["tr_cov_relative"])
+    """tr Cov alone; no layer is compared, since the noise of tokens cannot be taken off."""
+    top = here[study.layer_among([row["layer"] for row in here])]
     return Finding(
-        f"At T = {hottest:g}, {last} tokens in, tr Cov is largest in layer {top['layer']}: "
-        f"{top['tr_cov_relative']:.3f} of mean |z|²; one pooled token per completion cannot tell "
-        f"how much of it is tokens.",
+        f"At T = {hottest:g}, {last} tokens in, tr Cov in layer {top['layer']} is "
+        f"{top['tr_cov_relative']:.3f} of mean |z|²; with one pooled token per completion the "
+        f"share of token noise in it is unknown.",
         top["tr_cov_relative"], top["tr_cov_relative_low"], top["tr_cov_relative_high"],
         unit="tr Cov / mean |z|²", n=top["problems"], about=f"spread at T={hottest:g}",
         control="none: the stride leaves one token, so there are no halves",

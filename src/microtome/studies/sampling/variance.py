@@ -32,7 +32,7 @@ class Variance(Step):
     """Spread of completions at every temperature."""
 
     name = "variance"
-    version = 4
+    version = 5
     summary = "How far temperature spreads the states of completions, by layer and length."
     reads = (
         "template", "chat", "grader", "grader_pattern", "samples", "checkpoints", "max_new_tokens",
@@ -140,5 +140,6 @@ def _layer_rows(
 
 
 def _interval(spread: latents.Spread, i: int, name: str, study: Configuration) -> dict[str, Any]:
-    found = spread.interval(i, level=study.level, resamples=study.resamples, seed=study.seed)
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    found = spread.interval(i, study.at)
+    ends = {f"{name}_{what}": getattr(found, what) for what in ("low", "high", "method", "limited")}
+    return {name: found.value, **ends}

@@ -7,6 +7,7 @@ import numpy as np
 from microtome.lab.figures import Figure, Grid, Heatmap, Lines, Series
 from microtome.lab.study import Tables
 from microtome.studies.sampling.configuration import Configuration
+from microtome.studies.sampling.figures.bands import ends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,12 +106,9 @@ def _lengths(curve: "pd.DataFrame", layer: int, temperature: float, study: Confi
 
 
 def _series(part: "pd.DataFrame", x: str, name: str, label: str) -> Series:
-    low, high = part[f"{name}_low"], part[f"{name}_high"]
-    known = bool(low.notna().all() and high.notna().all())
     return Series(
         label,
         part[x].astype(float).tolist(),
         part[name].astype(float).tolist(),
-        low.astype(float).tolist() if known else None,
-        high.astype(float).tolist() if known else None,
+        *ends(part, f"{name}_low", f"{name}_high"),
     )
