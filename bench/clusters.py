@@ -20,18 +20,15 @@ from microtome.statistics.cloud import cloud_p, split_half_dip, unit_rows
 Data = Callable[[int, int, np.random.Generator], np.ndarray]
 
 
-def axis(d: int, rng: np.random.Generator) -> np.ndarray:
-    """A random direction."""
-    found = rng.standard_normal(d)
-    return found / np.linalg.norm(found)
-
-
 def groups(apart: float, share: float = 0.5) -> Data:
-    """Two groups of round unit noise whose centres lie `apart`."""
+    """Two groups of round unit noise whose centres lie `apart` along the first axis.
+
+    A random axis adds a little to every coordinate, and with it power (.97 for .80 at n 48, d 64).
+    """
 
     def draw(n: int, d: int, rng: np.random.Generator) -> np.ndarray:
         points = rng.standard_normal((n, d))
-        points[: round(share * n)] += apart * axis(d, rng)
+        points[: round(share * n), 0] += apart
         return points
 
     return draw
@@ -47,7 +44,9 @@ def half_circle(n: int, d: int, rng: np.random.Generator) -> np.ndarray:
 
 def line(n: int, d: int, rng: np.random.Generator) -> np.ndarray:
     """A line of length 12, evenly filled, in unit noise."""
-    return rng.standard_normal((n, d)) + rng.uniform(0, 12, (n, 1)) * axis(d, rng)
+    points = rng.standard_normal((n, d))
+    points[:, 0] += rng.uniform(0, 12, n)
+    return points
 
 
 KINDS: dict[str, Data] = {

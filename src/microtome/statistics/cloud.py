@@ -58,9 +58,13 @@ def one_cloud(x: ArrayLike, *, level: float = 0.05, draws: int = DRAWS, seed: in
     points = points_of(x)
     if len(points) < 4:
         raise InputError(f"{len(points)} points cannot be tested for groups; give 4 or more.")
-    p = max(cloud_p(form, draws, seed) for form in (points, unit_rows(points)))
     n, d = points.shape
-    return Cloud(p, split_half_dip(points, seed=seed), n, d, level)
+    return Cloud(larger_p(points, draws, seed), split_half_dip(points, seed=seed), n, d, level)
+
+
+def larger_p(points: Floats, draws: int, seed: int) -> float:
+    """The larger p of points "n d" as they are and of their rows at unit length."""
+    return max(cloud_p(form, draws, seed) for form in (points, unit_rows(points)))
 
 
 def cloud_p(points: Floats, draws: int, seed: int) -> float:

@@ -78,25 +78,33 @@ class Largest:
     over: dict[str, Interval]
 
     def named(self, kind: str) -> str:
-        """The layer or component, where both halves choose the same."""
+        """The layer or component, where both halves choose the same, up to its size."""
         one, other = self.chosen
         if one == other:
-            return f"{kind}{one} writes most to either side"
+            return f"{kind} {one} writes most to either side:"
         return (
-            f"no {kind.strip() or 'component'} is named: halves of the problems choose {one} "
-            f"and {other}; what they choose writes"
+            f"no {kind} is named, as halves of the problems choose {one} and {other}; these write"
         )
 
     def compared(self) -> str:
-        """Whether the size exceeds that under every control."""
-        if not self.over:
-            return "there is no control"
+        """Whether the size differs from that under every control."""
         words = [
-            evidence.direction(gap, f"more than for the {name}", f"less than for the {name}",
-                               f"not shown to exceed that for the {name}")
+            evidence.direction(
+                gap, f"more than for the {name}", f"less than for the {name}",
+                f"not shown to differ from the {name}",
+            )
             for name, gap in self.over.items()
         ]  # fmt: skip
-        return ", ".join(words)
+        return ", ".join(words) or "without a control"
+
+    def control(self) -> str:
+        """Size − control with its interval, for every control."""
+        words = [
+            f"size − that for the {name} {gap.value:+.2f} "
+            f"({evidence.worded(gap, PROBLEMS, '+.2f')})"
+            for name, gap in self.over.items()
+        ]
+        return "; ".join(words) or "none: no problem has a fork and a control"
 
 
 def largest(rows: "pd.DataFrame", by: str, column: str, study: Configuration) -> Largest | None:
@@ -148,13 +156,11 @@ def _by(frame: "pd.DataFrame", column: str) -> "Iterator[tuple[str, Any, pd.Data
             yield condition, value, rows
 
 
-def decision_findings(
-    tables: Tables, layers: Rows, top: Rows, study: Configuration
-) -> list[Finding]:
+def decision_findings(tables: Tables, study: Configuration) -> list[Finding]:
     """Layers and components of the forks, how true their contributions are, the original's sum."""
     found = [
-        _layer(layers, tables["attribution_layers"], study),
-        _component(top, tables["attribution_forks"], study),
+        _layer(tables["attribution_layers"], study),
+        _component(tables["attribution_forks"], study),
     ]
     found.append(_ablation(tables["attribution_ablations"], study))
     if study.formula == "seed":
@@ -162,60 +168,32 @@ def decision_findings(
     return found
 
 
-def _layer(layers: Rows, rows: "pd.DataFrame", study: Configuration) -> Finding:
-    at = {name: [row for row in layers if row["condition"] == name] for name in CONDITIONS}
-    best = max(at[FORK], key=lambda row: row["size"])
-    forks = rows[(rows["condition"] == FORK) & (rows["layer"] == best["layer"])]
-    others = "; ".join(
-        f"{name}: {_at(at[name], best['layer'])}" for name in (ELSEWHERE, RANDOM) if at[name]
-    )
-    found = largest(rows, "layer", "total", study)
-    size = found.size if found else size_of(forks, "total", study)
-    return Finding(
-        f"At {len(forks)} forks logit top 1 − top 2 is {forks['delta'].mean():.2f} on average; "
-        f"{_said(found, 'layer ', size)}. On all problems the largest is layer {best['layer']}: "
-        f"{best['size']:.2f} logits, {best['mean']:+.2f} for the token taken.",
-        **evidence.bounds(size), unit="logits", about="layer that writes most at forks",
-        control=f"size of layer {best['layer']} for the {others}",
-    )  # fmt: skip
+def _layer(rows: "pd.DataFrame", study: Configuration) -> Finding:
+    forks = rows[rows["condition"] == FORK].drop_duplicates(["problem", "t"])
+    opening = f"At {len(forks)} forks logit top 1 − top 2 is {forks['delta'].mean():.2f} on average"
+    return _most(largest(rows, "layer", "total", study), "layer", opening)
 
 
-def _said(found: Largest | None, kind: str, size: Interval) -> str:
-    """What is claimed of the largest: its held-out size, and whether it exceeds the controls."""
-    ends = evidence.worded(size, PROBLEMS)
-    if found is None:
-        return f"one problem cannot show which {kind.strip() or 'component'} writes most ({ends})"
-    return (
-        f"{found.named(kind)} {size.value:.2f} logits on held-out problems ({ends}), "
-        f"{found.compared()}"
-    )
-
-
-def _at(rows: Rows, layer: int) -> str:
-    (row,) = [row for row in rows if row["layer"] == layer]
-    low, high = row["size_low"], row["size_high"]
-    return f"{row['size']:.2f}" + ("" if low is None else f" ({low:.2f} to {high:.2f})")
-
-
-def _component(top: Rows, parts: "pd.DataFrame", study: Configuration) -> Finding:
-    best = top[0]
+def _component(parts: "pd.DataFrame", study: Configuration) -> Finding:
     own = parts[parts["kind"].isin(("head", "mlp"))]
-    found = largest(own, "component", "contribution", study)
-    forks = own[(own["condition"] == FORK) & (own["component"] == best["component"])]
-    size = found.size if found else size_of(forks, "contribution", study)
-    controls = [
-        f"{words} {best[column]:.2f}"
-        for words, column in (
-            ("same pair elsewhere", "elsewhere_size"), ("random pairs", "random_pair_size"),
-        )
-        if best[column] is not None
-    ]  # fmt: skip
+    forks = own[own["condition"] == FORK].drop_duplicates(["problem", "t"])
+    opening = f"At {len(forks)} forks of {forks['problem'].nunique()} problems"
+    return _most(largest(own, "component", "contribution", study), "component", opening)
+
+
+def _most(found: Largest | None, kind: str, opening: str) -> Finding:
+    """What is claimed of the largest: its held-out size, and how it compares with the controls."""
+    about = f"{kind} that writes most at forks"
+    if found is None:
+        return Finding(
+            f"{opening}; one problem cannot show which {kind} writes most.", unit="logits", n=1,
+            about=about, control="none: selection and estimate need two problems",
+        )  # fmt: skip
+    size = found.size
     return Finding(
-        f"Over {best['n']} forks of {best['problems']} problems {_said(found, '', size)}. On all "
-        f"problems the largest is {best['component']}: {best['size']:.2f} logits, "
-        f"{best['mean']:+.2f} for the token taken.",
-        **evidence.bounds(size), unit="logits", about="component that writes most at forks",
-        control=f"size of {best['component']}: {', '.join(controls)}",
+        f"{opening}; {found.named(kind)} {size.value:.2f} logits on held-out problems "
+        f"({evidence.worded(size, PROBLEMS)}), {found.compared()}.",
+        **evidence.bounds(size), unit="logits", about=about, control=found.control(),
     )  # fmt: skip
 
 

@@ -157,8 +157,8 @@ def _hotter(own: "pd.DataFrame", layer: int, last: int, study: Configuration) ->
     return [
         Finding(
             f"From T = {low:g} to {high:g} the variance between completions {word} (layer {layer}, "
-            f"{last} tokens): {change.value:+.3g} ({_ends(change, '+.3g')}); as a factor, "
-            f"{_factor(factor)}.",
+            f"{last} tokens): {change.value:+.3g} ({_ends(change, '+.3g')}); a "
+            f"change by {_factor(factor)}.",
             **evidence.bounds(change), unit="split-half variance",
             about=f"T={high:g} against T={low:g}",
             control="no control: the same problems at both temperatures",
@@ -177,8 +177,8 @@ def _ratio(top: "pd.Series", bottom: "pd.Series", study: Configuration) -> Inter
 def _factor(found: Interval | None) -> str:
     """A ratio with its interval; no number where its denominator may be 0."""
     if found is None or found.method == "fieller refused":
-        return "none is given, since the first variance may be 0"
-    return f"{found.value:.2f} ({_ends(found, '.2f')})"
+        return "no known factor (the first variance may be 0)"
+    return f"a factor of {found.value:.2f} ({_ends(found, '.2f')})"
 
 
 def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> list[Finding]:
@@ -196,13 +196,12 @@ def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> 
     split, total = (_ratio(one[last], one[first], study) for one in tables.values())
     alive = [int(own.loc[own["checkpoint"] == end, "n"].sum()) for end in (first, last)]
     shown = split is not None and split.method != "fieller refused"
-    word = "changes by a factor of" if shown else "has no ratio:"
     return [
         Finding(
             f"From {first} to {last} tokens (T = {t:g}, layer {layer}) the variance between "
-            f"completions {word} {_factor(split)}; tr Cov: {_factor(total)}, where pooling more "
-            f"tokens alone gives {first / last:.2f}. {alive[0]} completions reach the first length "
-            f"and {alive[1]} the last.",
+            f"completions changes by {_factor(split)}; tr Cov by {_factor(total)}, where pooling "
+            f"more tokens alone gives {first / last:.2f}. {alive[0]} completions reach the first "
+            f"length and {alive[1]} the last.",
             **(evidence.bounds(split) if split is not None and shown else {}),
             unit="split-half variance, last / first checkpoint", about=f"length at T={t:g}",
             control=f"tr Cov: {_factor(total)}",
