@@ -39,8 +39,9 @@ class Spread:
     def interval(self, layer: int, at: Level = Level()) -> Interval:  # noqa: B008
         """The value of one layer with its interval over completions.
 
-        Of a tr Cov 0.94 to 0.97 of such intervals at 0.95 held the truth in simulations with 16
-        to 64 completions, and as many of a split half.
+        Of a tr Cov 0.94 to 0.97 of such intervals at 0.95 held the truth in simulations with 12
+        to 64 completions, of a split half 0.95 to 0.98; where latents are multivariate t with 3
+        degrees of freedom 0.78 to 0.86 (0.97 to 0.98 of a split half of 0).
         """
         found = mean(self.pseudo[layer], at=at)
         if found.low is None:

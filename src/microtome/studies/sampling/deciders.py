@@ -1,27 +1,25 @@
 """What the top forks have in common: layers and components over forks, with controls.
 
-Forks of one problem share their text, so intervals resample problems. When the largest of many is
-reported, half of the problems select it and the other half estimate its size, then they swap.
+Forks of one problem share their text, so intervals resample problems.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microtome.lab import evidence
 from microtome.lab.study import Finding, Tables
-from microtome.statistics import Interval, held_out_maximum, mean
+from microtome.statistics import Interval
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.decisions import ELSEWHERE, FORK, RANDOM, Rows
+from microtome.studies.sampling.decisions import CONDITIONS, ELSEWHERE, FORK, RANDOM, Rows
 from microtome.studies.sampling.frames import PROBLEMS, columns_of
+from microtome.studies.sampling.largest import SIZES, Largest, largest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CONDITIONS = (FORK, ELSEWHERE, RANDOM)
-_SIZES, _COLUMNS = (0.0, np.inf), ("size", "size_low", "size_high")
+_COLUMNS = ("size", "size_low", "size_high")
 
 
 def layer_means(layers: "pd.DataFrame", study: Configuration) -> Rows:
@@ -66,87 +64,7 @@ def _means(rows: "pd.DataFrame", column: str, study: Configuration) -> dict[str,
 def size_of(rows: "pd.DataFrame", column: str, study: Configuration) -> Interval:
     """Mean |column| with its interval over problems."""
     sizes = rows.assign(size=rows[column].abs())
-    return evidence.mean(sizes, "size", by="problem", at=study.at, within=_SIZES)
-
-
-@dataclass(frozen=True)
-class Largest:
-    """The column that each half of the problems chose, its held-out size, and size − control."""
-
-    chosen: tuple[Any, Any]
-    size: Interval
-    over: dict[str, Interval]
-
-    def named(self, kind: str) -> str:
-        """The layer or component, where both halves choose the same, up to its size."""
-        one, other = self.chosen
-        if one == other:
-            return f"{kind} {one} writes most to either side:"
-        return (
-            f"no {kind} is named, as halves of the problems choose {one} and {other}; these write"
-        )
-
-    def compared(self) -> str:
-        """Whether the size differs from that under every control."""
-        words = [
-            evidence.direction(
-                gap, f"more than for the {name}", f"less than for the {name}",
-                f"not shown to differ from the {name}",
-            )
-            for name, gap in self.over.items()
-        ]  # fmt: skip
-        return ", ".join(words) or "without a control"
-
-    def control(self) -> str:
-        """Size − control with its interval, for every control."""
-        words = [
-            f"size − that for the {name} {gap.value:+.2f} "
-            f"({evidence.worded(gap, PROBLEMS, '+.2f')})"
-            for name, gap in self.over.items()
-        ]
-        return "; ".join(words) or "none: no problem has a fork and a control"
-
-
-def largest(rows: "pd.DataFrame", by: str, column: str, study: Configuration) -> Largest | None:
-    """The largest of `by` at forks on held-out problems; None where one problem is all there is."""
-    tables = {
-        condition: _sizes(rows[rows["condition"] == condition], by, column)
-        for condition in CONDITIONS
-        if (rows["condition"] == condition).any()
-    }
-    own = tables.pop(FORK)
-    if len(own) < 2:
-        return None
-    held = held_out_maximum(own.to_numpy(float), study.at, within=_SIZES)
-    names = list(own.columns)
-    chosen = (names[held.chosen[0]], names[held.chosen[1]])
-    over = {
-        name: gap
-        for name, other in tables.items()
-        if (gap := _gap(own, other, chosen, study)) is not None
-    }
-    return Largest(chosen, held.interval, over)
-
-
-def _sizes(rows: "pd.DataFrame", by: str, column: str) -> "pd.DataFrame":
-    """Mean |column| "problem by" of forks."""
-    sizes = rows.assign(size=rows[column].abs())
-    return sizes.pivot_table(index="problem", columns=by, values="size", sort=False)
-
-
-def _gap(
-    own: "pd.DataFrame", other: "pd.DataFrame", chosen: tuple[Any, Any], study: Configuration
-) -> Interval | None:
-    """Size at forks − size under a control, of what the other half of the problems chose."""
-    # The even problems chose the first; the odd ones report it.
-    gaps = {
-        problem: own.loc[problem, name] - other.loc[problem, name]
-        for i, problem in enumerate(own.index)
-        if problem in other.index and (name := chosen[1 - i % 2]) in other.columns
-    }
-    if len(gaps) < 2:
-        return None
-    return mean(list(gaps.values()), list(gaps), study.at)
+    return evidence.mean(sizes, "size", by="problem", at=study.at, within=SIZES)
 
 
 def _by(frame: "pd.DataFrame", column: str) -> "Iterator[tuple[str, Any, pd.DataFrame]]":

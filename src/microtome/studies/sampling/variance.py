@@ -20,7 +20,8 @@ from microtome.studies.sampling.costs import generation_cost, total
 from microtome.studies.sampling.drawing import drawn, layers_of, pooling_of
 from microtome.studies.sampling.figures.variance import variance_figures
 from microtome.studies.sampling.problem_set import grader_of, problem_in, problem_units, problems_of
-from microtome.studies.sampling.spread import settings_table, variance_findings
+from microtome.studies.sampling.spread import settings_table
+from microtome.studies.sampling.spread_found import variance_findings
 
 Rows = list[dict[str, Any]]
 FEWEST = 4

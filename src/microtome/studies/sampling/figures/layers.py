@@ -8,8 +8,7 @@ from microtome.lab.figures import PALETTE, BarGroup, Bars, Figure, Grid, Heatmap
 from microtome.lab.study import Tables
 from microtome.studies.sampling.branches import records
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.deciders import CONDITIONS
-from microtome.studies.sampling.decisions import FORK, PAIRS
+from microtome.studies.sampling.decisions import CONDITIONS, FORK, PAIRS
 from microtome.studies.sampling.figures.bands import ends
 from microtome.studies.sampling.figures.forks import fork_label
 
