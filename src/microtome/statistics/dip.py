@@ -22,26 +22,32 @@ def dip(values: ArrayLike) -> float:
         return 0.0
     above: Floats = np.cumsum(counts, dtype=float)
     below: Floats = above - counts
-    low, high, found = 0, len(x) - 1, 1.0
-    while low < high:
-        place = x[low : high + 1]
-        under = _hull(place, below[low : high + 1], 1.0)
-        over = _hull(place, above[low : high + 1], -1.0)
-        apart = over[0] - under[0]
-        widest = int(apart.argmax())
-        if apart[widest] <= found * (1 + 1e-12):
+    modes, found = slice(0, len(x)), 1.0
+    while modes.stop - modes.start > 1:
+        apart, beside, inner = _narrowed(x[modes], below[modes], above[modes])
+        if apart <= found * (1 + 1e-12):
             break
-        # The modes lie between the corners of both curves about the widest place.
-        left = int(under[1][: widest + 1].nonzero()[0][-1])
-        right = widest + int(over[1][widest:].nonzero()[0][0])
-        # A mode may be an atom, so the ends of the interval are not outside it.
-        beside = (
-            (above[low : high + 1] - under[0])[:left],
-            (over[0] - below[low : high + 1])[right + 1 :],
-        )
-        found = float(np.concatenate([*beside, [found]]).max())
-        low, high = low + left, low + right
+        found = max(found, beside)
+        modes = slice(modes.start + inner.start, modes.start + inner.stop)
     return found / (2 * float(above[-1]))
+
+
+def _narrowed(x: Floats, below: Floats, above: Floats) -> tuple[float, float, slice]:
+    """Largest distance of the two curves, that to a curve beside the modes, and their interval.
+
+    `below` and `above` are the counts before and after each point.
+    """
+    (under, corners), (over, summits) = _hull(x, below, 1.0), _hull(x, above, -1.0)
+    widest = int((over - under).argmax())
+    # The modes lie between the corners of both curves about the widest place. A mode may be an
+    # atom, so the ends of the interval are not beside it.
+    left = int(corners[: widest + 1].nonzero()[0][-1])
+    right = widest + int(summits[widest:].nonzero()[0][0])
+    beside = max(
+        float((above - under)[:left].max(initial=0.0)),
+        float((over - below)[right + 1 :].max(initial=0.0)),
+    )
+    return float((over - under)[widest]), beside, slice(left, right + 1)
 
 
 def dip_p(values: ArrayLike, *, draws: int = 999, seed: int = 42) -> float:

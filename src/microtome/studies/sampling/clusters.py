@@ -27,7 +27,7 @@ from microtome.studies.sampling.costs import generation_cost, total
 from microtome.studies.sampling.drawing import drawn, layers_of, pooled_rows, pooling_of
 from microtome.studies.sampling.figures.clusters import cluster_figures
 from microtome.studies.sampling.grouping import Grouped, grouped
-from microtome.studies.sampling.judging import judge_of, told
+from microtome.studies.sampling.judging import judge_of, rulings
 from microtome.studies.sampling.methods_found import cluster_findings, examples, pass_table
 from microtome.studies.sampling.problem_set import (
     grader_of,
@@ -211,7 +211,7 @@ def _judged(
             "second_order": one_.orders[1],
             "transcripts": " ".join(one_.transcripts).strip(),
         }
-        for one_ in told(judge_of(study), problem.problem, texts, pairs)
+        for one_ in rulings(judge_of(study), problem.problem, texts, pairs)
     ]
 
 

@@ -26,11 +26,13 @@ def variance_figures(study: Configuration, tables: Tables) -> list[Figure]:
         return []
     last = frame["checkpoint"].max()
     end, hottest = frame[frame["checkpoint"] == last], frame["temperature"].max()
-    best = end[end["temperature"] == hottest].set_index("layer")[_SPLIT].idxmax()
-    curve = frame[(frame["temperature"] == hottest) & (frame["layer"] == best)]
+    layers = list(dict.fromkeys(end["layer"]))
+    # Chosen beforehand, as in the findings: the largest would be so in part by chance.
+    layer = layers[study.layer_among(layers)]
+    curve = frame[(frame["temperature"] == hottest) & (frame["layer"] == layer)]
     found: list[Figure] = [_maps(frame), _profiles(end, int(last), study)]
     if len(curve) > 1:
-        found.append(_lengths(curve, int(best), float(hottest), study))
+        found.append(_lengths(curve, int(layer), float(hottest), study))
     return found
 
 
