@@ -57,13 +57,13 @@ def test_the_size_is_that_of_what_the_other_half_chose():
 
 def test_of_equal_layers_none_is_made_large():
     rng, sizes, naive = np.random.default_rng(1), [], []
-    for _ in range(200):
+    for _ in range(60):
         table = rng.exponential(size=(8, 20))
         rows = layers(table, forks=1)
         sizes.append(largest(rows, "layer", "total", STUDY).size.value)
         naive.append(table.mean(0).max())
     assert np.mean(naive) > 1.5, "the control: the largest of 20 means of 1 is far from 1"
-    assert np.mean(sizes) == pytest.approx(1.0, abs=0.08)
+    assert np.mean(sizes) == pytest.approx(1.0, abs=0.14)
 
 
 def test_findings_are_silent_where_nothing_can_be_claimed():

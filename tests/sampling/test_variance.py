@@ -60,7 +60,7 @@ def test_means_over_problems_carry_a_control_and_no_interval_of_three():
     known = rows[rows["problems"] > 1]
     assert len(known) == 10
     assert known["tr_cov_low"].isna().all(), "three problems are too few for an unbounded mean"
-    assert set(known["tr_cov_n"]) == {2, 3}
+    assert set(known["tr_cov_n"]) == {3}
     texts = [finding["text"] for finding in specimen_record().findings]
     assert any("no interval: 3 clusters only, 4 are needed" in text for text in texts)
     assert known["share_within"].between(0, 1).all()
