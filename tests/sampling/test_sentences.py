@@ -41,7 +41,7 @@ def around(mean, spread, n=8, seed=0):
     return mean + spread * (values - values.mean()) / values.std(ddof=1)
 
 
-@pytest.mark.parametrize(("truth", "claims"), [(1.0, True), (0.0, False)])
+@pytest.mark.parametrize(("truth", "claims"), [(1.0, True), (0.0, False), (-1.0, False)])
 def test_a_largest_layer_that_is_not_above_0_is_not_said_to_vary(truth, claims):
     values = {(1.0, 6, layer): around(truth, 0.2, seed=layer) for layer in range(3)}
     finding = finding_on(values, "spread")

@@ -73,7 +73,7 @@ def _largest(table: "np.ndarray", layers: list[int], study: Configuration) -> tu
     found = f"{spread.value:.3f} of mean |z|² on held-out problems ({_ends(spread)})"
     if spread.ends is None:
         return spread, f"the variance between completions in the largest layer is {found}"
-    if not spread.excludes():
+    if spread.ends[0] <= 0:
         return spread, f"no layer is shown to vary between completions: the largest has {found}"
     return spread, f"{_chosen(held, layers)}: {found}"
 
