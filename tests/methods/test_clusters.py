@@ -5,7 +5,7 @@ import pytest
 
 from microtome.errors import InputError, NumericsError
 from microtome.methods import clusters, clusters_shown
-from microtome.methods.clusters_null import cluster_index, cluster_index_p, within_between
+from microtome.methods.clusters_contrast import within_between
 
 
 def planted(rng, k, n=48, d=64, apart=6.0):
@@ -52,8 +52,9 @@ def test_exact_repeats_are_groups_unless_the_resolution_says_otherwise():
     assert clusters.choose_clusters(x).k == 3
     coarse = clusters.choose_clusters(x, resolution=4.0)
     assert coarse.k == 1
-    assert min(split.p for split in coarse.splits) <= 0.01
+    assert min(split.cloud.p for split in coarse.splits) <= 0.01
     assert all(split.separation < 1 for split in coarse.splits)
+    assert "nearer than the pooling error" in coarse.verdict
     assert clusters.choose_clusters(np.zeros((20, 3))).k == 1
 
 
@@ -92,21 +93,25 @@ def test_the_plane_holds_the_leading_variance():
     assert clusters_shown.plane(x[:, :1]).shape == (50, 2)
 
 
-def test_cluster_index_is_k_means_inertia():
-    from sklearn.cluster import KMeans
-
-    x, _ = planted(np.random.default_rng(9), 2, n=40, apart=8.0)
-    u, s, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
-    ours = cluster_index((u * s)[None])[0]
-    theirs = KMeans(2, n_init=10, random_state=0).fit(x).inertia_ / ((x - x.mean(0)) ** 2).sum()
-    assert ours == pytest.approx(theirs)
-
-
 @pytest.mark.medium
-def test_the_split_test_is_level():
+def test_a_curve_stays_whole_and_says_so():
+    rng, found = np.random.default_rng(9), []
+    for _ in range(10):
+        angle = rng.uniform(0, np.pi, 60)
+        x = rng.standard_normal((60, 8))
+        x[:, :2] += 10 * np.stack([np.cos(angle), np.sin(angle)], 1)
+        found.append(clusters.choose_clusters(x))
+    whole = [one for one in found if one.k == 1]
+    assert len(whole) >= 8
+    assert {one.verdict for one in whole} == {"not one cloud: groups, or a curve"}
+
+
+def test_a_clustering_says_what_its_test_says():
     rng = np.random.default_rng(10)
-    p = [cluster_index_p(rng.standard_normal((30, 4)), draws=99, seed=i) for i in range(100)]
-    assert np.mean(np.array(p) <= 0.05) <= 0.1
+    assert clusters.choose_clusters(rng.standard_normal((40, 8))).verdict == "one cluster"
+    assert clusters.choose_clusters(rng.standard_normal((9, 8))).verdict == "too few to test"
+    apart, _ = planted(rng, 2, n=60, apart=8.0)
+    assert clusters.choose_clusters(apart).verdict == "separate groups"
 
 
 def test_distinct_pairs_between_clusters_are_told_from_chance():

@@ -5,6 +5,7 @@ import pytest
 
 from microtome.errors import InputError, NumericsError
 from microtome.methods import latents
+from microtome.statistics import Level
 
 
 def halves(rng, n, between, pooled, d=32, token=1.0):
@@ -21,9 +22,9 @@ def test_known_variance_lies_in_the_interval(between, n):
     rng, held, total_held = np.random.default_rng(n), 0, 0
     for i in range(200):
         odd, even = halves(rng, n, between, pooled=8)
-        found = latents.split_half(odd, even).interval(0, resamples=400, seed=i)
+        found = latents.split_half(odd, even).interval(0, Level(resamples=399, seed=i))
         held += found.low <= between <= found.high
-        total = latents.total_variance((odd + even) / 2).interval(0, resamples=400, seed=i)
+        total = latents.total_variance((odd + even) / 2).interval(0, Level(resamples=399, seed=i))
         total_held += total.low <= between + 1 / 8 <= total.high
     assert held >= 180
     assert total_held >= 180
@@ -98,6 +99,37 @@ def test_components_tell_prompts_from_completions():
     assert parts.within[0] == pytest.approx(1, rel=0.05)
     assert parts.between[0] == pytest.approx(3, rel=0.1)
     assert parts.relative[0] == pytest.approx(0.25, abs=0.02)
+
+
+def test_what_completions_add_to_the_spread_of_prompt_means_is_taken_off():
+    """Between prompts = tr Cov of their means − mean of within / n, by hand."""
+    means = np.array([[[1.0, 0.0]], [[0.0, 2.0]], [[-1.0, 1.0]]])
+    within, counts = np.array([[3.0], [6.0], [1.2]]), np.array([3, 4, 6])
+    found = latents.variance_components(means, within, counts)
+    spread = np.trace(np.cov(means[:, 0].T))
+    assert found.between[0] == pytest.approx(spread - np.mean([3 / 3, 6 / 4, 1.2 / 6]))
+    assert found.within[0] == pytest.approx(3.4)
+    few = latents.variance_components(means, within * 20, counts)
+    assert few.between[0] == 0, "more is taken off than there is"
+    assert few.relative[0] == 1
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_prompts_that_do_not_differ_have_no_variance_between_them(n):
+    rng = np.random.default_rng(n)
+    z = rng.standard_normal((600, n, 8))
+    within = np.array([latents.total_variance(prompt[None]).value for prompt in z])
+    parts = latents.variance_components(z.mean(1)[:, None], within, np.full(600, n))
+    assert parts.between[0] < 0.25 * within.mean() / n, "the means alone vary by within / n"
+
+
+def test_a_variance_has_no_end_below_0_and_a_split_half_may():
+    z = np.zeros((1, 8, 3))
+    z[0, 0] = 9.0
+    found = latents.total_variance(z).interval(0)
+    assert found.low == 0.0 < found.value
+    odd = np.random.default_rng(6).standard_normal((1, 8, 3))
+    assert latents.split_half(odd, -odd).interval(0).low < 0
 
 
 def test_distances_and_percentiles():

@@ -8,8 +8,8 @@ from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
 from microtome.studies.sampling import Sampling
 from microtome.studies.sampling.clusters import Clusters
-from microtome.studies.sampling.judging import equations, judge_of, told
-from microtome.studies.sampling.methods_found import contrast_of
+from microtome.studies.sampling.judge_found import contrast_of
+from microtome.studies.sampling.judging import equations, judge_of, rulings
 from microtome.studies.sampling.problem_set import problem_units
 from tests.data.faulty import faulty, good
 from tests.sampling.little import little, specimen_record, table
@@ -27,6 +27,12 @@ def test_clusters_are_the_methods_and_one_method_is_one_cluster():
     assert several["ari_shuffled"].abs().max() < 0.1
     assert len(controls) >= 5
     assert (controls["k"] == 1).mean() >= 0.9
+    assert set(several["verdict"]) == {"separate groups"}
+    assert (several["cloud_p"] <= 0.05).all()
+    assert (several["dip_p"] <= 0.05).all()
+    assert several["power_4_sd"].isna().all(), "the power stands beside a K of 1 only"
+    (finding,) = [f for f in specimen_record().findings if f["about"] == "one method alone"]
+    assert "Power to see two groups in" in finding["text"]
 
 
 def test_only_right_solutions_are_clustered():
@@ -72,7 +78,7 @@ def test_a_server_judges_and_is_asked_once(tmp_path):
     with faulty(good(label)) as server:
         study = little(tmp_path, judge="endpoint", judge_model="big", judge_url=server.url)
         for _ in range(2):
-            found = told(judge_of(study), "1+2+4", texts, [(0, 1), (0, 2)])
+            found = rulings(judge_of(study), "1+2+4", texts, [(0, 1), (0, 2)])
             assert [one.label for one in found] == ["different", "same"]
             assert all(one.orders[0] == one.orders[1] == one.label for one in found)
         assert len(server.requests) == 4, "both orders of both pairs, once"

@@ -15,7 +15,6 @@ from microtome.lab.terminal import Terminal
 from microtome.methods.branching import ablate, decide, seed
 from microtome.studies import STUDIES
 from microtome.studies.sampling.bifurcations import Point, demand_fit, read_bifurcations
-from microtome.studies.sampling.deciders import _no_more
 from tests.sampling.forks import little, specimen_run
 
 FAMILIES = ("gemma2", "gpt2", "llama", "qwen3", "gpt_neox")
@@ -248,8 +247,3 @@ def test_a_rehearsal_of_attribution_alone_takes_the_forks_of_the_run(done, tmp_p
     assert any(f["about"] == "layer that writes most at forks" for f in rehearsed.record.findings)
     with pytest.raises(InputError, match="do --steps sensitivity,attribution"):
         rehearse(study.model_copy(update={"output_dir": tmp_path}), terminal=Terminal())
-
-
-@pytest.mark.parametrize(("controls", "said"), [([0.1, 0.4], True), ([0.1], False), ([], False)])
-def test_a_size_that_a_control_reaches_is_said_to_be_no_more(controls, said):
-    assert bool(_no_more(0.3, controls)) == said

@@ -5,34 +5,131 @@ import pandas as pd
 import pytest
 
 from microtome.studies.sampling import Sampling
-from microtome.studies.sampling.evidence import bounds, over_problems, said
-from microtome.studies.sampling.spread import _where
+from microtome.studies.sampling.figures.forks import fork_figures
+from microtome.studies.sampling.judge_found import gap_of, judge_finding
+from microtome.studies.sampling.spread_found import variance_findings
 
-STUDY = Sampling.demo()
+STUDY = Sampling.demo().model_copy(update={"layer": None})
+NOISE = 0.05
 
 
-@pytest.mark.parametrize(("truth", "claims"), [(1.0, True), (0.0, False)])
-def test_a_largest_layer_that_is_not_above_0_is_not_said_to_differ(truth, claims):
-    table = np.random.default_rng(3).normal(truth, 0.2, size=(8, 3))
-    cells = [
-        {"problem": p, "layer": layer, "checkpoint": 6, "temperature": 1.0,
-         "split_half_relative": table[p, layer]}
-        for p in range(8) for layer in range(3)
-    ]  # fmt: skip
-    here = [
-        {"layer": layer, "checkpoint": 6, "temperature": 1.0, "tr_cov_relative": 2.0,
-         "split_half_relative": table[:, layer].mean(), "control_relative": 0.0}
-        for layer in range(3)
-    ]  # fmt: skip
-    finding = _where(here, pd.DataFrame(cells), False, STUDY)
+def cells(values):
+    """Rows of `variance` and `variance_by_setting` from split halves by (T, checkpoint, layer)."""
+    rows, settings = [], []
+    for (temperature, checkpoint, layer), split in values.items():
+        place = {"temperature": temperature, "checkpoint": checkpoint, "layer": layer}
+        split = np.asarray(split, float)
+        rows += [
+            {**place, "problem": f"p{i}", "n": 32, "split_half": value, "split_half_high": value,
+             "split_half_relative": value, "tr_cov": 2.0 + NOISE * i}
+            for i, value in enumerate(split)
+        ]  # fmt: skip
+        settings.append(
+            {**place, "tr_cov_relative": 2.0, "split_half_relative": split.mean(),
+             "control_relative": 0.0}
+        )  # fmt: skip
+    return settings, {"variance": pd.DataFrame(rows)}
+
+
+def finding_on(values, about):
+    found = variance_findings(*cells(values), STUDY)
+    return next(finding for finding in found if about in finding.about)
+
+
+def around(mean, spread, n=8, seed=0):
+    values = np.random.default_rng(seed).standard_normal(n)
+    return mean + spread * (values - values.mean()) / values.std(ddof=1)
+
+
+@pytest.mark.parametrize(("truth", "claims"), [(1.0, True), (0.0, False), (-1.0, False)])
+def test_a_largest_layer_that_is_not_above_0_is_not_said_to_vary(truth, claims):
+    values = {(1.0, 6, layer): around(truth, 0.2, seed=layer) for layer in range(3)}
+    finding = finding_on(values, "spread")
     assert (finding.low > 0) == claims
-    assert ("differ most in layer" in finding.text) == claims
-    assert ("no layer shows that completions" in finding.text) == (not claims)
+    assert ("completions of one problem differ" in finding.text) == claims
+    assert ("no layer is shown to vary" in finding.text) == (not claims)
 
 
-def test_a_number_that_all_problems_share_has_no_interval_of_width_0():
-    same, other = over_problems([2.0, 2.0, 2.0], STUDY), over_problems([2.0, 2.0, 3.0], STUDY)
-    assert bounds(same)["low"] is bounds(same)["high"] is None
-    assert said(same, STUDY).startswith("the same in all 3 problems")
-    assert bounds(other)["low"] < bounds(other)["high"]
-    assert "interval" in said(other, STUDY)
+def test_a_layer_is_named_where_both_halves_of_the_problems_choose_it():
+    planted = {(1.0, 6, layer): around(1 + 4 * (layer == 2), 0.2, seed=layer) for layer in range(4)}
+    finding = finding_on(planted, "spread")
+    assert "differ most in layer 2: 5.000" in finding.text
+    even = np.arange(8) % 2 == 0
+    split = {(1.0, 6, 0): np.where(even, 3.0, 1.0), (1.0, 6, 1): np.where(even, 1.0, 3.0)}
+    split = {place: values + around(0, 0.05) for place, values in split.items()}
+    assert "halves of the problems choose 0 and 1" in finding_on(split, "spread").text
+
+
+@pytest.mark.parametrize(
+    ("change", "word"), [(1.0, " rises "), (-1.0, " falls "), (0.0, " is not shown to change ")]
+)
+def test_temperature_has_a_direction_only_beyond_the_interval(change, word):
+    cool = around(3.0, 0.3)
+    values = {(0.7, 6, 0): cool, (1.3, 6, 0): cool + around(change, 0.3, seed=1)}
+    finding = finding_on(values, "T=1.3 against T=0.7")
+    assert word in finding.text
+    assert finding.value == pytest.approx(change, abs=1e-9)
+    assert f"a factor of {1 + change / 3:.2f}" in finding.text
+
+
+def test_a_ratio_to_what_may_be_0_is_not_given():
+    values = {(1.3, 6, 0): around(0.1, 1.0), (1.3, 24, 0): around(3.0, 0.5, seed=1)}
+    finding = finding_on(values, "length")
+    assert (finding.value, finding.low, finding.high) == (None, None, None)
+    assert "no known factor (the first variance may be 0)" in finding.text
+    assert "30" not in finding.text.split("tr Cov")[0], "3 / 0.1 is printed nowhere"
+    sure = {(1.3, 6, 0): around(1.5, 0.1), (1.3, 24, 0): around(3.0, 0.5, seed=1)}
+    assert finding_on(sure, "length").value == pytest.approx(2.0)
+
+
+def test_one_large_fork_among_tiny_ones_does_not_stretch_the_axis():
+    """Distances 1 and seven times 1e-5: no end of the band beyond 1.1 times the largest."""
+    sizes = [1.0, *[1e-5] * 7]
+    layers = pd.DataFrame(
+        [
+            {"problem": f"p{i}", "t": 0, "layer": layer, "D": size, "size": 1.0, "noise": None}
+            for i, size in enumerate(sizes)
+            for layer in range(2)
+        ]
+    )
+    forks = pd.DataFrame(
+        [
+            {"problem": f"p{i}", "t": 0, "rank_in_problem": 1, "divergence": None, "spread": None}
+            for i in range(8)
+        ]
+    )
+    tables = {
+        "forks": forks, "fork_layers": layers,
+        "fork_points": forks, "fork_tokens": forks.assign(text="x"),
+    }  # fmt: skip
+    (lines,) = [f for f in fork_figures(STUDY, tables) if f.name == "fork_layers"]
+    (series,) = lines.series
+    assert max(series.high) <= 1.1
+    assert min(series.low) == 0.0
+    same = {**tables, "fork_layers": layers.assign(D=0.3)}
+    (lines,) = [f for f in fork_figures(STUDY, same) if f.name == "fork_layers"]
+    assert lines.series[0].high is None, "equal values: no band, and none of width 0"
+
+
+def judged(rows):
+    return pd.DataFrame(
+        [
+            {"problem": p, "kind": kind, "label": label, "left": i, "right": i + 1,
+             "cluster_left": 0, "cluster_right": int(kind == "between")}
+            for p, kind, labels in rows
+            for i, label in enumerate(labels)
+        ]
+    )  # fmt: skip
+
+
+def test_the_judges_value_is_the_mean_over_problems_that_its_interval_is_of():
+    d, s = "different", "same"
+    rows = judged(
+        [("a", "between", [d, d, d, d]), ("a", "within", [s, s]), ("b", "between", [d, s]),
+         ("b", "within", [s]), ("c", "between", [d]), ("c", "within", [d, s])]
+    )  # fmt: skip
+    gap = gap_of(rows, STUDY)
+    assert gap.value == pytest.approx(np.mean([1.0, 0.5, 0.5]))
+    finding = judge_finding(rows, STUDY)
+    assert finding.value == gap.value
+    assert finding.low <= finding.value <= finding.high <= 1

@@ -55,12 +55,14 @@ def test_numbers_are_those_of_whole_passes(tmp_path):
     assert row["effective_rank"] == pytest.approx(latents.effective_rank(z)[0], rel=1e-3)
 
 
-def test_means_over_problems_carry_intervals_and_a_control():
+def test_means_over_problems_carry_a_control_and_no_interval_of_three():
     rows = table("variance_by_setting")
     known = rows[rows["problems"] > 1]
     assert len(known) == 10
-    assert (known["tr_cov_low"] <= known["tr_cov"]).all()
-    assert (known["tr_cov"] <= known["tr_cov_high"]).all()
+    assert known["tr_cov_low"].isna().all(), "three problems are too few for an unbounded mean"
+    assert set(known["tr_cov_n"]) == {3}
+    texts = [finding["text"] for finding in specimen_record().findings]
+    assert any("no interval: 3 clusters only, 4 are needed" in text for text in texts)
     assert known["share_within"].between(0, 1).all()
     assert "control_relative" in known
     first = known[(known["checkpoint"] == 6)].set_index("layer")["tr_cov"]

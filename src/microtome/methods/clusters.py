@@ -1,42 +1,51 @@
 """Do the latents of many solutions form groups, and how many? One is an answer.
 
-K grows from 1: a group is parted by K-means in two, or in three, when all of this holds.
-- Every part keeps `min_size` members; fewer that stand apart are set aside and join the nearest.
-- Its cluster index (squares within parts / squares in all) is smaller than that of Gaussian
-  samples of the same covariance, however stretched, parted by the same search (as SigClust).
+K grows from 1: a group is parted in two by 2-means when all of this holds.
+- Both parts keep `min_size` members; fewer that stand apart are set aside and join the nearest.
+- The group is not one cloud (SigClust, as it is and at unit length) and the split-half dip finds
+  two modes: without the dip it may be a curve, and stays whole (`microtome.statistics.cloud`).
 - The centroids lie farther apart than `resolution`, such as the error of one pooled latent, so
   that a turn of phrase that moves a mean by less than its tokens scatter makes no group.
-Liu, Hayes, Nobel & Marron 2008, doi 10.1198/016214508000000454.
+Every part is tested again at the same level. What was not seen may be there: read a K of 1 beside
+the power of the test (`microtome.statistics.power`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from microtome.errors import InputError, NumericsError
-from microtome.methods.clusters_null import cluster_index_p
+from microtome.errors import InputError
+from microtome.statistics.cloud import Cloud, gram_of, one_cloud, points_of
+from microtome.statistics.level import Floats
+from microtome.statistics.two_means import two_means
 
-Floats = NDArray[np.float64]
 Labels = NDArray[np.intp]
 
 FEWEST = 5
 """Members per cluster below which a number of clusters is not to be believed."""
-PARTS = (2, 3)
-"""Into how many a group is parted at once: three equal groups look round to a split in two."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One attempt to part a group: its sizes, what the tests said, and whether it was done."""
+    """One attempt to part a group: the sizes, what the tests say, and whether it was done."""
 
     sizes: tuple[int, ...]
-    p: float
+    cloud: Cloud
     separation: float
-    """Smallest squared distance of two centroids / `resolution`; infinite without one."""
-    accepted: bool
+    """Squared distance of the two centroids / `resolution`; infinite without one."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the group was parted."""
+        return self.cloud.groups and self.separation > 1
+
+    @property
+    def verdict(self) -> str:
+        """The tests' words, or that the parts lie within the error of pooling."""
+        if not self.cloud.one and self.separation <= 1:
+            return "one cluster: its parts lie nearer than the pooling error"
+        return self.cloud.verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +64,11 @@ class Clustering:
     def sizes(self) -> tuple[int, ...]:
         """Members of each cluster."""
         return tuple(np.bincount(self.labels, minlength=self.k).tolist())
+
+    @property
+    def verdict(self) -> str:
+        """What the test of all points says; "too few to test" where none was made."""
+        return self.splits[0].verdict if self.splits else "too few to test"
 
 
 def kmeans(x: ArrayLike, k: int, *, seed: int = 42, force: bool = False) -> Clustering:
@@ -75,73 +89,77 @@ def choose_clusters(
     *,
     resolution: float = 0.0,
     min_size: int = FEWEST,
-    alpha: float = 0.01,
+    level: float = 0.05,
     draws: int = 199,
     seed: int = 42,
 ) -> Clustering:
     """Cluster points "n d" into as many groups as the tests above leave, 1 among them.
 
-    `resolution` is a squared distance; `alpha` the level of each split's test over `draws`
-    Gaussian samples. Fewer than 2 `min_size` points are one cluster.
+    `resolution` is a squared distance; `level` that of each split's test over `draws` Gaussian
+    samples. Fewer than 2 `min_size` points are one cluster, untested.
     """
     points = points_of(x)
-    rule = _Rule(resolution, min_size, alpha, draws, seed)
+    work = _Parting(points, resolution, min_size, level, draws, seed)
     queue, leaves = [np.arange(len(points))], list[Labels]()
-    tried, aside = list[Split](), np.zeros(len(points), dtype=bool)
     while queue:
         members = queue.pop(0)
-        parts = next(rule.attempts(points, members, tried, aside), None)
-        if parts is None:
-            leaves.append(members)
-        else:
+        parts = work.parts(members)
+        if parts:
             queue += parts
+        else:
+            leaves.append(members)
     labels = np.zeros(len(points), dtype=np.intp)
     for i, members in enumerate(leaves):
         labels[members] = i
-    return Clustering(_ordered(_polished(points, labels, aside)), tuple(tried))
+    return Clustering(_ordered(_polished(points, labels, work.aside)), tuple(work.tried))
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """When a group is parted."""
+@dataclass
+class _Parting:
+    """When a group is parted; notes what was tried and which members were set aside."""
 
+    points: Floats
     resolution: float
     min_size: int
-    alpha: float
+    level: float
     draws: int
     seed: int
+    tried: list[Split] = field(default_factory=list)
 
-    def attempts(
-        self, points: Floats, members: Labels, tried: list[Split], aside: NDArray[np.bool_]
-    ) -> Iterator[list[Labels]]:
-        """The ways to part a group that pass; notes what was tried and who was set aside."""
-        for k in PARTS:
-            kept, parts = self._parted(points, members, k)
-            if not parts:
-                continue
-            centres = np.stack([points[part].mean(0) for part in parts])
-            apart = min(float(((a - b) ** 2).sum()) for a, b in combinations(centres, 2))
-            separation = apart / self.resolution if self.resolution > 0 else np.inf
-            p = cluster_index_p(points[kept], k, draws=self.draws, seed=self.seed)
-            accepted = p <= self.alpha and separation > 1
-            tried.append(Split(tuple(sorted(map(len, parts))), p, separation, accepted))
-            if accepted:
-                aside[np.setdiff1d(members, kept)] = True
-                nearest = _nearest(points[members], centres)
-                yield [members[nearest == part] for part in range(k)]
+    def __post_init__(self) -> None:
+        self.aside = np.zeros(len(self.points), dtype=bool)
 
-    def _parted(self, points: Floats, members: Labels, k: int) -> tuple[Labels, list[Labels]]:
-        """Those who remain when parts too small are set aside, and their parts; none, if few."""
+    def parts(self, members: Labels) -> list[Labels]:
+        """Both parts of a group, or none."""
+        kept, halves = self._halves(members)
+        if not halves:
+            return []
+        centres = np.stack([self.points[half].mean(0) for half in halves])
+        apart = float(((centres[0] - centres[1]) ** 2).sum())
+        tested = one_cloud(self.points[kept], level=self.level, draws=self.draws, seed=self.seed)
+        split = Split(
+            tuple(sorted(map(len, halves))), tested,
+            apart / self.resolution if self.resolution > 0 else np.inf,
+        )  # fmt: skip
+        self.tried.append(split)
+        if not split.accepted:
+            return []
+        self.aside[np.setdiff1d(members, kept)] = True
+        nearest = _nearest(self.points[members], centres)
+        return [members[nearest == part] for part in range(2)]
+
+    def _halves(self, members: Labels) -> tuple[Labels, list[Labels]]:
+        """Members that remain when parts too small are set aside, and their parts; none, if few."""
         kept = members
-        while len(kept) >= k * self.min_size and len(np.unique(points[kept], axis=0)) >= k:
-            labels = _kmeans(points[kept], k, self.seed)
-            parts = [kept[labels == part] for part in range(k)]
+        while len(kept) >= 2 * self.min_size and np.ptp(self.points[kept], axis=0).any():
+            side = two_means(gram_of(self.points[kept]))[0][0]
+            parts = [kept[side], kept[~side]]
             large = [part for part in parts if len(part) >= self.min_size]
-            if len(large) == k:
+            if len(large) == 2:
                 return kept, parts
             if not large:
                 break
-            kept = np.sort(np.concatenate(large))
+            kept = large[0]
         return kept, []
 
 
@@ -176,13 +194,3 @@ def _ordered(labels: Labels) -> Labels:
     names, first, counts = np.unique(labels, return_index=True, return_counts=True)
     rank = {int(names[i]): place for place, i in enumerate(np.lexsort((first, -counts)))}
     return np.array([rank[int(label)] for label in labels], dtype=np.intp)
-
-
-def points_of(x: ArrayLike) -> Floats:
-    """Points "n d" in float64; InputError for another shape, NumericsError for a NaN."""
-    points = np.asarray(x, dtype=float)
-    if points.ndim != 2 or len(points) == 0:
-        raise InputError(f"Points to cluster are [n, d], got the shape {points.shape}.")
-    if not np.isfinite(points).all():
-        raise NumericsError("A point to cluster is not finite; check the model's number format.")
-    return points

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from microtome.methods.clusters import Clustering, Floats, Labels, points_of
+from microtome.methods.clusters import Clustering, Labels
+from microtome.statistics.cloud import points_of
+from microtome.statistics.level import Floats
 
 
 def stability(

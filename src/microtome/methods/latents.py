@@ -12,13 +12,13 @@ apart leaves the first part alone, as the errors of the two halves are independe
 Effective rank: Roy & Vetterli 2007. EigenScore: Chen et al. 2024, arXiv 2402.03744.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from microtome.errors import InputError, NumericsError
-from microtome.statistics import Interval, bootstrap_mean
+from microtome.statistics import Interval, Level, mean
 
 Floats = NDArray[np.float64]
 
@@ -33,16 +33,20 @@ class Spread:
 
     value: Floats
     pseudo: Floats
+    least: float = -np.inf
+    """The smallest value that is possible; intervals end there."""
 
-    def interval(
-        self, layer: int, *, level: float = 0.95, resamples: int = 2000, seed: int = 42
-    ) -> Interval:
-        """The value of one layer with a bootstrap-t interval over completions.
+    def interval(self, layer: int, at: Level = Level()) -> Interval:  # noqa: B008
+        """The value of one layer with its interval over completions.
 
-        Of a tr Cov between 0.91 and 0.96 of such intervals at 0.95 held the truth in simulations
-        with 16 to 64 completions, and as many of a split half.
+        Of a tr Cov 0.94 to 0.97 of such intervals at 0.95 held the truth in simulations with 12
+        to 64 completions, of a split half 0.95 to 0.98; where latents are multivariate t with 3
+        degrees of freedom 0.78 to 0.86 (0.97 to 0.98 of a split half of 0).
         """
-        return bootstrap_mean(self.pseudo[layer], level=level, resamples=resamples, seed=seed)
+        found = mean(self.pseudo[layer], at=at)
+        if found.low is None:
+            return found
+        return replace(found, low=max(found.low, self.least))
 
 
 def total_variance(z: ArrayLike) -> Spread:
@@ -51,7 +55,7 @@ def total_variance(z: ArrayLike) -> Spread:
     InputError for fewer than three completions, NumericsError for a NaN.
     """
     centred = _centred(z)
-    return _spread((centred**2).sum(-1))
+    return _spread((centred**2).sum(-1), least=0.0)
 
 
 def split_half(odd: ArrayLike, even: ArrayLike) -> Spread:
@@ -76,13 +80,13 @@ def other_halves(odd: ArrayLike, even: ArrayLike) -> Floats:
     return apart + split_half(odd, even).value / (n - 1)
 
 
-def _spread(shares: Floats) -> Spread:
+def _spread(shares: Floats, least: float = -np.inf) -> Spread:
     """From the summands [layer, n]; leaving i out of a sum of products takes n/(n−1) of its own."""
     n = shares.shape[-1]
     total = shares.sum(-1, keepdims=True)
     without = (total - n / (n - 1) * shares) / (n - 2)
     value = total / (n - 1)
-    return Spread(value[..., 0], n * value - (n - 1) * without)
+    return Spread(value[..., 0], n * value - (n - 1) * without, least)
 
 
 def pooling_error(odd: ArrayLike, even: ArrayLike) -> Floats:

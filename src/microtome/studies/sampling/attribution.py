@@ -57,7 +57,7 @@ class Attribution(Step):
         top = components(tables["attribution_forks"], study)
         layers = layer_means(tables["attribution_layers"], study)
         return Conclusion(
-            findings=decision_findings(tables, layers, top, study),
+            findings=decision_findings(tables, study),
             tables={"attribution_components": top, "attribution_layer_means": layers},
             audits=_origin(study),
         )

@@ -1,10 +1,11 @@
 """Are many right solutions many methods? The latents of correct solutions, in groups.
 
 N completions are graded and the right ones clustered in one layer: by K-means with the original's
-`n_clusters`, and with K chosen from the data, 1 among the answers; clusters nearer to each other
-than the error of one pooled latent count as one (`microtome.methods.clusters`). A judge may say
-whether their representatives differ as methods. Where the method of a solution is known, the
-clusters are held against it. Controls: labels permuted; the solutions of one method alone.
+`n_clusters`, and with K chosen from the data, 1 among the answers, beside which stands the power
+to see two; clusters nearer to each other than the error of one pooled latent count as one
+(`microtome.methods.clusters`). A judge may rule whether their representatives differ as methods.
+Where the method of a solution is known, the clusters are compared with it.
+Controls: labels permuted; the solutions of one method alone.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from microtome.studies.sampling.costs import generation_cost, total
 from microtome.studies.sampling.drawing import drawn, layers_of, pooled_rows, pooling_of
 from microtome.studies.sampling.figures.clusters import cluster_figures
 from microtome.studies.sampling.grouping import Grouped, grouped
-from microtome.studies.sampling.judging import judge_of, told
+from microtome.studies.sampling.judging import judge_of, rulings
 from microtome.studies.sampling.methods_found import cluster_findings, examples, pass_table
 from microtome.studies.sampling.problem_set import (
     grader_of,
@@ -44,7 +45,7 @@ class Clusters(Step):
     """Groups of right solutions."""
 
     name = "clusters"
-    version = 3
+    version = 4
     summary = "Whether many right solutions are many methods."
     reads = (
         "template", "chat", "grader", "grader_pattern", "layer", "layers", "stride",
@@ -210,7 +211,7 @@ def _judged(
             "second_order": one_.orders[1],
             "transcripts": " ".join(one_.transcripts).strip(),
         }
-        for one_ in told(judge_of(study), problem.problem, texts, pairs)
+        for one_ in rulings(judge_of(study), problem.problem, texts, pairs)
     ]
 
 

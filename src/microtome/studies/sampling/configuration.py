@@ -11,6 +11,7 @@ from microtome.data.graders import grader
 from microtome.data.problems import check_template
 from microtome.errors import ConfigError
 from microtome.lab.study import Study
+from microtome.statistics import Level
 from microtome.studies.sampling.sections import flattened
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -61,15 +62,15 @@ class Configuration(Study, ABC):
     """The layer that findings speak of and solutions are clustered in; the middle one when not
     given."""
     stride: Count = 32
-    """Every how many generated tokens a state enters the pool."""
+    """Pool the state of every stride-th generated token."""
     variance_stride: Count | None = None
-    """The stride of variance, where it is another."""
+    """Overrides `stride` for variance."""
     manifold_stride: Count | None = None
-    """The stride of manifold and drift, where it is another."""
+    """Overrides `stride` for manifold and drift."""
     sensitivity_stride: Count | None = None
-    """The stride of sensitivity, where it is another."""
+    """Overrides `stride` for sensitivity."""
     cluster_stride: Count | None = None
-    """The stride of clusters, where it is another."""
+    """Overrides `stride` for clusters."""
     max_rows: Count = 64
     """Completions that share a forward pass."""
 
@@ -86,7 +87,7 @@ class Configuration(Study, ABC):
     """Base URL of an OpenAI-compatible server that runs oracle_model."""
 
     interval: Count = 32
-    """Every how many tokens of the greedy solution sensitivity branches."""
+    """Branch the greedy solution at every interval-th token in sensitivity."""
     lookahead_tokens: Count = 1
     """Tokens over which the probability of both branches is also given; the two likeliest tokens
     and p1, p2 are always those of the fork itself."""
@@ -136,8 +137,13 @@ class Configuration(Study, ABC):
 
     level: Share = 0.95
     """Level of the intervals."""
-    resamples: Annotated[int, Field(ge=100)] = 2000
+    resamples: Annotated[int, Field(ge=99)] = 1999
     """Bootstrap draws."""
+
+    @property
+    def at(self) -> Level:
+        """Level, draws and seed of every interval and test."""
+        return Level(self.level, self.resamples, self.seed)
 
     @model_validator(mode="before")
     @classmethod

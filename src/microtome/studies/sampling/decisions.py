@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 FORK, ELSEWHERE, RANDOM = "fork", "same pair elsewhere", "random pair"
+CONDITIONS = (FORK, ELSEWHERE, RANDOM)
 PAIRS = 5
 """Random pairs of tokens per fork."""
 

@@ -1,51 +1,50 @@
-"""Distances to the oracle over problems: per layer, with controls, and what they say."""
+"""Distances to the oracle over problems: per layer, with controls, and what they show."""
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from microtome.lab import evidence
 from microtome.lab.study import Finding, Tables
+from microtome.statistics import mean
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.evidence import (
-    bounds,
+from microtome.studies.sampling.frames import (
+    PROBLEMS,
     columns_of,
-    flip_p,
     groups,
-    over_problems,
-    said,
+    p_of_columns,
+    p_words,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Rows = list[dict[str, Any]]
+DISTANCES, SHARES = (0.0, np.inf), (0.0, 1.0)
+_ARMS = ("forced", "unforced", "control")
 
 
 def by_layer(frame: "pd.DataFrame", study: Configuration) -> Rows:
-    """Per layer the mean distance over problems, the control's, and their difference."""
-    names = ["relative", "percentile", "relative_control", "percentile_control"]
+    """Per layer the mean distance over problems, the control's, and control − own."""
+    names = {
+        "relative": DISTANCES, "percentile": SHARES, "relative_control": DISTANCES,
+        "percentile_control": SHARES,
+    }  # fmt: skip
     means = frame.groupby(["layer", "problem"], sort=False)[[*names, "distance"]].mean()
     layers = list(dict.fromkeys(frame["layer"]))
     gaps = [means.loc[n, "relative_control"] - means.loc[n, "relative"] for n in layers]
-    p = _p(gaps, study)
+    tested = p_of_columns(np.stack(gaps, 1), study.at)
     found = []
-    for i, layer in enumerate(layers):
+    for layer, gap, p in zip(layers, gaps, tested, strict=True):
         own = means.loc[layer]
         row: dict[str, Any] = {"layer": layer, "problems": len(own)}
         row["completions"] = int((frame["layer"] == layer).sum())
         row["distance"] = float(own["distance"].mean())
-        for name in names:
-            row |= columns_of(over_problems(own[name], study), name)
-        row |= columns_of(over_problems(gaps[i], study), "control_minus_own")
-        found.append({**row, "p": p[i]})
+        for name, within in names.items():
+            row |= columns_of(mean(own[name], list(own.index), study.at, within=within), name)
+        row |= columns_of(mean(gap, list(gap.index), study.at), "control_minus_own")
+        found.append({**row, "p": p})
     return found
-
-
-def _p(gaps: "list[pd.Series]", study: Configuration) -> list[float | None]:
-    """p-values corrected over layers; None where one problem alone cannot be tested."""
-    import numpy as np
-
-    if len(gaps[0]) < 2:
-        return [None] * len(gaps)
-    return list(flip_p(np.stack([gap.to_numpy(float) for gap in gaps], 1), study))
 
 
 def manifold_findings(layers: Rows, tables: Tables, study: Configuration) -> list[Finding]:
@@ -54,20 +53,28 @@ def manifold_findings(layers: Rows, tables: Tables, study: Configuration) -> lis
         return []
     row = layers[study.layer_among([r["layer"] for r in layers])]
     layer, frame = row["layer"], tables["manifold"]
-    p = "" if row["p"] is None else f" (p = {row['p']:.2g} over layers)"
-    found = [
-        Finding(
-            f"In layer {layer} a completion at T = {study.manifold_temperature:g} lies "
-            f"{row['relative']:.2f} of √mean|z|² from the oracle's solution, farther than "
-            f"{row['percentile']:.0%} of the distances among the problem's own completions; "
-            f"another problem's solution is at {row['relative_control']:.2f}{p}.",
-            row["relative"], row["relative_low"], row["relative_high"],
-            unit="distance / √mean|z|²", n=row["problems"], about="distance to the oracle",
-            control=f"the oracle of another problem: {row['relative_control']:.2f}, percentile "
-            f"{row['percentile_control']:.2f}",
-        )
-    ]  # fmt: skip
-    return [*found, *_right_and_wrong(frame[frame["layer"] == layer], layer, study)]
+    own = frame[frame["layer"] == layer]
+    found = _oracle(own, row, study)
+    return [found, *_right_and_wrong(own, layer, study)]
+
+
+def _oracle(own: "pd.DataFrame", row: dict[str, Any], study: Configuration) -> Finding:
+    at = evidence.mean(own, "relative", by="problem", at=study.at, within=DISTANCES)
+    gap = evidence.mean(
+        own.assign(gap=own["relative_control"] - own["relative"]), "gap", by="problem", at=study.at
+    )
+    other = evidence.direction(gap, "farther", "nearer", "not shown to differ in distance")
+    return Finding(
+        f"At T = {study.manifold_temperature:g}, layer {row['layer']}, completions lie "
+        f"{at.value:.2f} √mean|z|² from the oracle's solution "
+        f"({evidence.worded(at, PROBLEMS)}); {row['percentile']:.0%} of the distances among a "
+        f"problem's own completions are shorter. The oracle's text of another problem is {other}: "
+        f"control − own {gap.value:+.2f} ({evidence.worded(gap, PROBLEMS, '+.2f')}).",
+        **evidence.bounds(at), unit="distance / √mean|z|²", about="distance to the oracle",
+        control=f"oracle of another problem: {row['relative_control']:.2f}, percentile "
+        f"{row['percentile_control']:.2f}; mean of control − own is 0, over layers: "
+        f"{p_words(row['p'])}",
+    )  # fmt: skip
 
 
 def _right_and_wrong(own: "pd.DataFrame", layer: int, study: Configuration) -> list[Finding]:
@@ -78,53 +85,48 @@ def _right_and_wrong(own: "pd.DataFrame", layer: int, study: Configuration) -> l
     both = means.dropna()
     if len(both) < 2:
         return []
-    gap = over_problems(both[False] - both[True], study)
-    p = flip_p((both[False] - both[True]).to_numpy(float)[:, None], study)[0]
+    gap = mean(both[False] - both[True], list(both.index), study.at)
+    words = evidence.direction(
+        gap, "lie farther from the oracle than", "lie nearer to the oracle than",
+        "are not shown to differ in distance to the oracle from",
+    )  # fmt: skip
     return [
         Finding(
-            f"Wrong completions lie {gap.value:+.2f} of √mean|z|² farther from the oracle than "
-            f"right ones of the same problem in layer {layer} ({said(gap, study, '+.2f')}).",
-            **bounds(gap), unit="distance / √mean|z|², wrong − right",
+            f"In layer {layer} wrong completions {words} right ones of the same problem: wrong − "
+            f"right {gap.value:+.2f} √mean|z|² ({evidence.worded(gap, PROBLEMS, '+.2f')}).",
+            **evidence.bounds(gap), unit="distance / √mean|z|², wrong − right",
             about="wrong against right completions",
-            control=f"signs flipped over problems: p = {p:.2g}",
+            control="no control: problems that have both kinds",
         )
     ]  # fmt: skip
 
 
 def drift_by_layer(frame: "pd.DataFrame", study: Configuration) -> Rows:
     """Per layer the distance of every arm and the paired differences to the unforced one."""
-    found = []
-    if frame.empty:
+    found, changes = [], []
+    if frame.empty or not set(_ARMS) <= set(frame["arm"]):
         return []
     for (layer,), part in groups(frame, "layer"):
         wide = part.pivot_table(index="problem", columns="arm", values="relative", sort=False)
-        plain = part.pivot_table(index="problem", columns="arm", values="distance_to_whole")
-        if not {"forced", "unforced", "control"} <= set(wide.columns):
-            continue
         wide = wide.dropna()
-        row: dict[str, Any] = {"layer": layer, "problems": len(wide)}
-        row["completions"] = len(part)
-        for arm in ("forced", "unforced", "control"):
-            row |= columns_of(over_problems(wide[arm], study), arm)
+        plain = part.pivot_table(index="problem", columns="arm", values="distance_to_whole")
+        names = list(wide.index)
+        row: dict[str, Any] = {"layer": layer, "problems": len(wide), "completions": len(part)}
+        for arm in _ARMS:
+            row |= columns_of(mean(wide[arm], names, study.at, within=DISTANCES), arm)
+        change = wide[["forced", "control"]].sub(wide["unforced"], axis=0)
         for arm in ("forced", "control"):
-            row |= columns_of(over_problems(wide[arm] - wide["unforced"], study), f"{arm}_change")
+            row |= columns_of(mean(change[arm], names, study.at), f"{arm}_change")
         # As the original pairs them: whole against whole, whatever tokens are pooled.
-        seed = plain.reindex(wide.index)
-        row |= {f"{arm}_to_whole": float(seed[arm].mean()) for arm in ("forced", "unforced")}
+        whole = plain.reindex(wide.index)
+        row |= {f"{arm}_to_whole": float(whole[arm].mean()) for arm in ("forced", "unforced")}
         found.append(row)
-    for name in ("forced", "control"):
-        _add_p(found, frame, name, study)
+        changes.append(change)
+    for arm in ("forced", "control"):
+        tested = p_of_columns(np.stack([change[arm] for change in changes], 1), study.at)
+        for row, p in zip(found, tested, strict=True):
+            row[f"{arm}_p"] = p
     return found
-
-
-def _add_p(rows: Rows, frame: "pd.DataFrame", arm: str, study: Configuration) -> None:
-    gaps = []
-    for row in rows:
-        part = frame[frame["layer"] == row["layer"]]
-        wide = part.pivot_table(index="problem", columns="arm", values="relative").dropna()
-        gaps.append(wide[arm] - wide["unforced"])
-    for row, p in zip(rows, _p(gaps, study) if gaps else [], strict=True):
-        row[f"{arm}_p"] = p
 
 
 def drift_findings(layers: Rows, tables: Tables, study: Configuration) -> list[Finding]:
@@ -132,19 +134,20 @@ def drift_findings(layers: Rows, tables: Tables, study: Configuration) -> list[F
     if not layers:
         return []
     row = layers[study.layer_among([r["layer"] for r in layers])]
-    word = "nearer to" if row["forced_change"] < 0 else "farther from"
-    p = "" if row["forced_p"] is None else f", p = {row['forced_p']:.2g} over layers"
-    ends = ""
-    if row["forced_change_low"] is not None:
-        ends = f" ({row['forced_change_low']:+.2f} to {row['forced_change_high']:+.2f}{p})"
+    own = tables["drift"][tables["drift"]["layer"] == row["layer"]]
+    wide = own.pivot_table(index="problem", columns="arm", values="relative", sort=False).dropna()
+    change = mean(wide["forced"] - wide["unforced"], list(wide.index), study.at)
+    word = evidence.direction(change, "increases", "reduces", "is not shown to change")
     return [
         Finding(
-            f"With the first {study.oracle_percentage:.0%} of the oracle's tokens forced, what "
-            f"follows is {abs(row['forced_change']):.2f} of |z*| {word} the oracle's own "
-            f"continuation than free completions are over the same tokens{ends} in layer "
-            f"{row['layer']}; {row['forced']:.2f} of |z*| remain.",
-            row["forced_change"], row["forced_change_low"], row["forced_change_high"],
-            unit="distance / |z*|, forced − free", n=row["problems"], about="drift",
-            control=f"as many tokens of another problem's oracle: {row['control_change']:+.2f}",
+            f"In layer {row['layer']} forcing the first {study.oracle_percentage:.0%} of the "
+            f"oracle's tokens {word} the distance of what follows to the oracle's own "
+            f"continuation: forced − free {change.value:+.2f} |z*| "
+            f"({evidence.worded(change, PROBLEMS, '+.2f')}), compared over the same tokens; "
+            f"{row['forced']:.2f} |z*| remain.",
+            **evidence.bounds(change), unit="distance / |z*|, forced − free", about="drift",
+            control=f"as many tokens of another problem's oracle forced: "
+            f"{row['control_change']:+.2f}; mean of forced − free is 0, over layers: "
+            f"{p_words(row['forced_p'])}",
         )
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who says whether two solutions are different methods, and what was said of a problem's pairs."""
+"""Who judges whether two solutions are different methods, and its rulings on pairs of them."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _LONGEST = 2048
 
 
 @dataclass(frozen=True)
-class Told:
+class Ruling:
     """One judged pair of samples: both orders' labels and what they come to."""
 
     left: int
@@ -61,17 +61,17 @@ def answers(study: Configuration) -> Path:
 
 
 def equations(text: str) -> tuple[str, ...]:
-    """The equations of a solution in order: a rule that tells written sums apart, no more."""
+    """The equations of a solution in order: a rule that distinguishes written sums only."""
     return tuple("".join(found.split()) for found in _EQUATION.findall(text))
 
 
-def told(
+def rulings(
     judge: Judge | RuleJudge, problem: str, texts: Sequence[str], pairs: Sequence[tuple[int, int]]
-) -> list[Told]:
-    """What the judge says of pairs of texts; equal texts are asked about like others."""
+) -> list[Ruling]:
+    """The judge's rulings on pairs of texts; equal texts are asked about like others."""
     verdicts = judge_pairs(judge, [(problem, texts[i], texts[j]) for i, j in pairs])
     return [
-        Told(
+        Ruling(
             i, j, verdict.label, (verdict.orders[0].label, verdict.orders[1].label),
             verdict.transcripts,
         )

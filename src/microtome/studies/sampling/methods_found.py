@@ -1,15 +1,16 @@
-"""What the clusters say: how many there are, whether they are methods, and what a judge thinks."""
+"""What the clusters show: how many there are, and whether they are methods."""
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from microtome.data.graders import pass_rate
+from microtome.lab import evidence
 from microtome.lab.study import Finding, Tables
 from microtome.methods.clusters import FEWEST
-from microtome.methods.clusters_null import Contrast, within_between
+from microtome.statistics import Interval
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.evidence import bounds, over_problems, said
+from microtome.studies.sampling.frames import PROBLEMS
+from microtome.studies.sampling.grouping import powers
+from microtome.studies.sampling.judge_found import judge_finding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ def pass_table(frame: "pd.DataFrame", study: Configuration) -> Rows:
 
 
 def examples(tables: Tables) -> Rows:
-    """The medoid of every chosen cluster, its size, and the judge's verdicts on its cluster."""
+    """The medoid of every chosen cluster, its size, and the judge's rulings on its cluster."""
     solutions, judged = tables["solutions"], tables.get("judged")
     rows = []
     for row in solutions[solutions["representative"]].to_dict("records"):
@@ -69,8 +70,8 @@ def _apart(judged: "pd.DataFrame | None", problem: str, cluster: int) -> str | N
         if cluster in ends:
             other = ends[1 - ends.index(cluster)]
             found.setdefault(other, []).append(row["label"] == "different")
-    said = [f"cluster {o + 1} in {sum(v)} of {len(v)}" for o, v in sorted(found.items())]
-    return "; ".join(said) or None
+    pairs_of = [f"cluster {o + 1} in {sum(v)} of {len(v)}" for o, v in sorted(found.items())]
+    return "; ".join(pairs_of) or None
 
 
 def cluster_findings(tables: Tables, passed: Rows, study: Configuration) -> list[Finding]:
@@ -92,7 +93,7 @@ def cluster_findings(tables: Tables, passed: Rows, study: Configuration) -> list
     if done["methods"].notna().any():
         found += _methods(done, tables, study)
     if "judged" in tables and not tables["judged"].empty:
-        found += _verdicts(tables["judged"], study)
+        found.append(judge_finding(tables["judged"], study))
     return found
 
 
@@ -109,7 +110,7 @@ def _passed(row: dict[str, Any], frame: "pd.DataFrame", study: Configuration) ->
 
 def _how_many(done: "pd.DataFrame", frame: "pd.DataFrame", study: Configuration) -> Finding:
     most = max(study.cluster_samples // FEWEST, int(done["k"].max()))
-    mean = over_problems(done["k"].astype(float), study, within=(1, most))
+    number = evidence.mean(done, "k", by="problem", at=study.at, within=(1, most))
     numbers = done["k"].astype(int).tolist()
     each = ", ".join(f"K = {k} in {numbers.count(k)}" for k in sorted(set(numbers)))
     left = len(frame) - len(done)
@@ -117,107 +118,67 @@ def _how_many(done: "pd.DataFrame", frame: "pd.DataFrame", study: Configuration)
     who = "Solutions" if study.grader == "none" else "Right solutions"
     stable = done["stability_kmeans"].astype(float).mean()
     return Finding(
-        f"{who} form {mean.value:.1f} clusters a problem in layer "
-        f"{int(done['layer'].iloc[0])} ({said(mean, study, '.1f')}): {each} of {len(done)} "
-        f"problems{refused}.",
-        **bounds(mean), unit="clusters", about="number of clusters",
-        control=f"K-means told to make {study.n_clusters} always does, with a stability of "
-        f"{stable:.2f}",
+        f"{who} form {number.value:.1f} separate groups a problem in layer "
+        f"{int(done['layer'].iloc[0])} ({_ends(number, '.1f')}): {each} of {len(done)} "
+        f"problems{refused}.{_single(done)}",
+        **evidence.bounds(number), unit="clusters", about="number of clusters",
+        control=f"K-means with K = {study.n_clusters}: stability {stable:.2f}",
     )  # fmt: skip
+
+
+def _single(done: "pd.DataFrame") -> str:
+    """What a K of 1 means: the verdicts, and the power of the test that saw no groups."""
+    alone = done[done["k"] == 1]
+    if alone.empty:
+        return ""
+    counts = alone["verdict"].value_counts(sort=False)
+    words = "; ".join(f"{verdict} ({n})" for verdict, n in counts.items())
+    return f" K = 1 reads: {words}. {_power(alone)}"
+
+
+def _power(rows: "pd.DataFrame") -> str:
+    """The power of the test for one cloud at the median number of solutions."""
+    n, d = int(rows["clustered"].median()), int(rows["d"].iloc[0])
+    found = ", ".join(
+        f"{power:.2f} at {name.split('_')[1]} sd" for name, power in powers(n, d).items()
+    )
+    return f"Power to see two groups in {n} solutions of {d} dimensions: {found}."
 
 
 def _methods(done: "pd.DataFrame", tables: Tables, study: Configuration) -> list[Finding]:
     several = done[done["methods"] >= 2]
     found = []
     if len(several):
-        mean = over_problems(several["ari"].astype(float), study, within=_ARI)
+        ari = evidence.mean(several, "ari", by="problem", at=study.at, within=_ARI)
         plain, shuffled = (several[n].astype(float).mean() for n in ("ari_kmeans", "ari_shuffled"))
         found.append(
             Finding(
                 f"Where two or more methods occur, the chosen clusters agree with them at ARI "
-                f"{mean.value:.2f} ({said(mean, study)}); K-means with {study.n_clusters} clusters "
-                f"at {plain:.2f}.",
-                **bounds(mean), unit="adjusted Rand index", about="clusters against known methods",
+                f"{ari.value:.2f} ({_ends(ari)}); K-means with K = {study.n_clusters}: "
+                f"{plain:.2f}.",
+                **evidence.bounds(ari), unit="adjusted Rand index",
+                about="clusters against known methods",
                 control=f"labels permuted: {shuffled:+.2f}",
             )
         )  # fmt: skip
     controls = tables.get("cluster_controls")
     if controls is not None and len(controls):
-        single = (controls["k"] == 1).to_numpy(float)
-        # Methods of one problem share its numbers.
-        share = over_problems(single, study, (0, 1), list(controls["problem"]))
-        found.append(
-            Finding(
-                f"The solutions of one method alone are one cluster in {int(single.sum())} of "
-                f"{len(controls)} cases ({said(share, study)}).",
-                **bounds(share), unit="share with K = 1",
-                about="one method alone",
-                control="solutions of several methods: "
-                f"{(several['k'] == 1).mean() if len(several) else float('nan'):.0%} have K = 1",
-            )
-        )  # fmt: skip
+        found.append(_one_method(controls, several, study))
     return found
 
 
-def contrast_of(judged: "pd.DataFrame", study: Configuration) -> Contrast | None:
-    """Distinct rate between clusters against within, or None where there are not both kinds."""
-    told = judged[(judged["kind"] != "itself") & (judged["label"] != "unclear")]
-    if set(told["kind"]) != {"within", "between"}:
-        return None
-    places: dict[tuple[str, int], int] = {}
-    labels: list[int] = []
-    problems: list[str] = []
-    pairs: list[tuple[int, int]] = []
-    for row in told.to_dict("records"):
-        ends = []
-        for side in ("left", "right"):
-            key = (row["problem"], row[side])
-            if key not in places:
-                places[key] = len(labels)
-                labels.append(row[f"cluster_{side}"])
-                problems.append(row["problem"])
-            ends.append(places[key])
-        pairs.append((ends[0], ends[1]))
-    distinct = (told["label"] == "different").tolist()
-    return within_between(pairs, distinct, labels, problems, seed=study.seed)
+def _one_method(controls: "pd.DataFrame", several: "pd.DataFrame", study: Configuration) -> Finding:
+    """Methods of one problem share its numbers, so problems are resampled."""
+    controls = controls.assign(single=(controls["k"] == 1).astype(float), clustered=controls["n"])
+    share = evidence.share(controls, "single", by="problem", at=study.at)
+    split = f"{(several['k'] == 1).mean():.0%}" if len(several) else "none occurs"
+    return Finding(
+        f"The solutions of one method alone are one cluster in {int(controls['single'].sum())} of "
+        f"{len(controls)} cases ({_ends(share)}). {_power(controls)}",
+        **evidence.bounds(share), unit="share with K = 1", about="one method alone",
+        control=f"solutions of several methods with K = 1: {split}",
+    )  # fmt: skip
 
 
-def _verdicts(judged: "pd.DataFrame", study: Configuration) -> list[Finding]:
-    judge = "a rule that compares equations" if study.judge == "equations" else study.judge_model
-    itself = judged[judged["kind"] == "itself"]
-    wrong = float((itself["label"] != "same").mean()) if len(itself) else float("nan")
-    unclear = float((judged["label"] == "unclear").mean())
-    test = contrast_of(judged, study)
-    if test is None:
-        rate = float((judged[judged["kind"] != "itself"]["label"] == "different").mean())
-        return [
-            Finding(
-                f"Judged by {judge}, {rate:.0%} of pairs of representatives are different methods; "
-                f"there are no pairs both within and between clusters to compare.",
-                rate, unit="share called different", n=len(judged), about="judge",
-                control=f"a solution with itself not called the same: {wrong:.0%}",
-            )
-        ]  # fmt: skip
-    low, high = _ends(judged, study)
-    return [
-        Finding(
-            f"Judged by {judge}, representatives of two clusters are different methods in "
-            f"{test.between:.0%} of {test.n_between} pairs and those of one cluster in "
-            f"{test.within:.0%} of {test.n_within} (permutation p = {test.p:.2g}).",
-            test.difference, low, high, unit="share called different, between − within",
-            n=test.n_between + test.n_within, about="judge",
-            control=f"a solution with itself not called the same: {wrong:.0%}; unclear in "
-            f"{unclear:.0%}",
-        )
-    ]  # fmt: skip
-
-
-def _ends(judged: "pd.DataFrame", study: Configuration) -> tuple[float | None, float | None]:
-    """An interval over problems that have pairs of both kinds."""
-    told = judged[(judged["kind"] != "itself") & (judged["label"] != "unclear")]
-    rates = told.assign(distinct=(told["label"] == "different").astype(float))
-    wide = rates.pivot_table(index="problem", columns="kind", values="distinct").dropna()
-    if len(wide) < 2:
-        return None, None
-    gap = over_problems(np.asarray(wide["between"] - wide["within"]), study, within=(-1, 1))
-    return gap.low, gap.high
+def _ends(interval: Interval, shape: str = ".2f") -> str:
+    return evidence.worded(interval, PROBLEMS, shape)

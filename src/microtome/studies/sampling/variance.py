@@ -20,7 +20,8 @@ from microtome.studies.sampling.costs import generation_cost, total
 from microtome.studies.sampling.drawing import drawn, layers_of, pooling_of
 from microtome.studies.sampling.figures.variance import variance_figures
 from microtome.studies.sampling.problem_set import grader_of, problem_in, problem_units, problems_of
-from microtome.studies.sampling.spread import settings_table, variance_findings
+from microtome.studies.sampling.spread import settings_table
+from microtome.studies.sampling.spread_found import variance_findings
 
 Rows = list[dict[str, Any]]
 FEWEST = 4
@@ -32,7 +33,7 @@ class Variance(Step):
     """Spread of completions at every temperature."""
 
     name = "variance"
-    version = 4
+    version = 5
     summary = "How far temperature spreads the states of completions, by layer and length."
     reads = (
         "template", "chat", "grader", "grader_pattern", "samples", "checkpoints", "max_new_tokens",
@@ -140,5 +141,6 @@ def _layer_rows(
 
 
 def _interval(spread: latents.Spread, i: int, name: str, study: Configuration) -> dict[str, Any]:
-    found = spread.interval(i, level=study.level, resamples=study.resamples, seed=study.seed)
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    found = spread.interval(i, study.at)
+    ends = {f"{name}_{what}": getattr(found, what) for what in ("low", "high", "method", "limited")}
+    return {name: found.value, **ends}

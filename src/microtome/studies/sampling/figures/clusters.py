@@ -79,13 +79,16 @@ def _numbers(done: "pd.DataFrame", study: Configuration) -> Bars:
         known = done["methods"].astype(float).tolist()
         groups.append(BarGroup("methods known", known, colour=PALETTE[2]))
     groups.append(
-        BarGroup("K-means is told", done["k_kmeans"].astype(float).tolist(), colour=_GREY)
+        BarGroup(
+            f"K-means, K = {study.n_clusters}",
+            done["k_kmeans"].astype(float).tolist(),
+            colour=_GREY,
+        )
     )
     return Bars(
         "cluster_numbers",
         "How many clusters the right solutions form",
-        "Clusters chosen from the data, 1 among the answers, beside the number that K-means is "
-        "told to make.",
+        "Clusters chosen from the data, 1 among the answers, beside K-means with a given K.",
         list(done["problem"]),
         groups,
         "problem",

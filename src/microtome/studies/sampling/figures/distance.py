@@ -7,6 +7,7 @@ import numpy as np
 from microtome.lab.figures import PALETTE, BarGroup, Bars, Figure, Lines, Series
 from microtome.lab.study import Tables
 from microtome.studies.sampling.configuration import Configuration
+from microtome.studies.sampling.figures.bands import ends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,13 +132,10 @@ def _shares(values: "pd.Series", label: str, ink: str) -> Series:
 
 def series(rows: "pd.DataFrame", name: str, label: str, ink: str | None = None) -> Series:
     """A column over layers with its band, where there are intervals."""
-    low, high = rows[f"{name}_low"], rows[f"{name}_high"]
-    known = bool(low.notna().all() and high.notna().all())
     return Series(
         label,
         rows["layer"].astype(float).tolist(),
         rows[name].astype(float).tolist(),
-        low.astype(float).tolist() if known else None,
-        high.astype(float).tolist() if known else None,
+        *ends(rows, f"{name}_low", f"{name}_high"),
         ink,
     )

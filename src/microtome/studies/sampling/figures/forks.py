@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtome.lab import evidence
 from microtome.lab.figures import PALETTE, BarGroup, Bars, Figure, Lines, Series
 from microtome.lab.passages import Passage, Passages
 from microtome.lab.study import Tables
-from microtome.statistics import bootstrap_mean
 from microtome.studies.sampling.branches import records
 from microtome.studies.sampling.configuration import Configuration
+from microtome.studies.sampling.figures.bands import band
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,8 +123,9 @@ def _layers(layers: "pd.DataFrame", forks: "pd.DataFrame", study: Configuration)
             "fork_layers",
             "How far a forced token leads, layer by layer",
             f"D(t) over the root mean square length of the states at that layer. Lines are means "
-            f"over forks, bands {study.level:.0%} intervals over problems. Samples: median "
-            f"distance of {study.continuations} continuations at temperature 1.",
+            f"over forks, bands {study.level:.0%} intervals over problems (no band where one has "
+            f"none). Samples: median distance of {study.continuations} continuations at "
+            f"temperature 1.",
             [one for one in series if one is not None],
             "layer",
             SIZE,
@@ -138,20 +140,10 @@ def _series(
     if rows.empty:
         return None
     layers = sorted(rows["layer"].unique().tolist())
-    means = [_interval(rows[rows["layer"] == layer], column, study) for layer in layers]
-    return Series(
-        label, layers, [m[0] for m in means], [m[1] for m in means], [m[2] for m in means],
-        PALETTE[ink],
-    )  # fmt: skip
-
-
-def _interval(
-    rows: "pd.DataFrame", column: str, study: Configuration
-) -> tuple[float, float, float]:
-    """Mean and interval over problems, cut at 0; a point where there is one problem only."""
-    found = bootstrap_mean(
-        rows[column].to_numpy(float), list(rows["problem"]), level=study.level,
-        resamples=study.resamples, seed=study.seed, within=(0, np.inf),
-    )  # fmt: skip
-    low, high = (found.value if end is None else end for end in (found.low, found.high))
-    return found.value, low, high
+    means = [
+        evidence.mean(
+            rows[rows["layer"] == layer], column, by="problem", at=study.at, within=(0, np.inf)
+        )
+        for layer in layers
+    ]
+    return Series(label, layers, [one.value for one in means], *band(means), PALETTE[ink])

@@ -8,8 +8,8 @@ from microtome.lab.figures import PALETTE, BarGroup, Bars, Figure, Grid, Heatmap
 from microtome.lab.study import Tables
 from microtome.studies.sampling.branches import records
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.deciders import CONDITIONS
-from microtome.studies.sampling.decisions import FORK, PAIRS
+from microtome.studies.sampling.decisions import CONDITIONS, FORK, PAIRS
+from microtome.studies.sampling.figures.bands import ends
 from microtome.studies.sampling.figures.forks import fork_label
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def _panel(means: "pd.DataFrame", value: str, low: str, high: str, title: str) -
         if len(own):
             series.append(
                 Series(
-                    name, own["layer"].tolist(), own[value].tolist(), _ends(own, value, low),
-                    _ends(own, value, high), PALETTE[_INK[name]],
+                    name, own["layer"].tolist(), own[value].tolist(), *ends(own, low, high),
+                    PALETTE[_INK[name]],
                 )
             )  # fmt: skip
     return Lines(f"fork_attribution_{value}", title, "", series, "layer", f"{UNIT}, {value}")
@@ -85,15 +85,8 @@ def _components(top: "pd.DataFrame", study: Configuration) -> Bars:
 def _sizes(shown: "pd.DataFrame", prefix: str, label: str, colour: str) -> BarGroup:
     value, low, high = (f"{prefix}{name}" for name in ("size", "size_low", "size_high"))
     return BarGroup(
-        label, shown[value].astype(float).tolist(), _ends(shown, value, low),
-        _ends(shown, value, high), colour,
+        label, shown[value].astype(float).tolist(), *ends(shown, low, high), colour,
     )  # fmt: skip
-
-
-def _ends(rows: "pd.DataFrame", value: str, end: str) -> list[float]:
-    """One end of the intervals; the value itself where there is none."""
-    found: list[float] = rows[end].astype(float).fillna(rows[value].astype(float)).tolist()
-    return found
 
 
 def _map(layers: "pd.DataFrame") -> Heatmap:
@@ -148,8 +141,7 @@ def _original(tables: Tables, study: Configuration) -> Lines:
     series = [
         Series(
             label, own["layer"].tolist(), own[f"{prefix}size"].astype(float).tolist(),
-            _ends(own, f"{prefix}size", f"{prefix}size_low"),
-            _ends(own, f"{prefix}size", f"{prefix}size_high"), PALETTE[ink],
+            *ends(own, f"{prefix}size_low", f"{prefix}size_high"), PALETTE[ink],
         )
         for label, prefix, ink in (("exact", "", 1), ("original's formula", "seed_", 7))
     ]  # fmt: skip

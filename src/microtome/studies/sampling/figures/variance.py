@@ -7,6 +7,7 @@ import numpy as np
 from microtome.lab.figures import Figure, Grid, Heatmap, Lines, Series
 from microtome.lab.study import Tables
 from microtome.studies.sampling.configuration import Configuration
+from microtome.studies.sampling.figures.bands import ends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +26,13 @@ def variance_figures(study: Configuration, tables: Tables) -> list[Figure]:
         return []
     last = frame["checkpoint"].max()
     end, hottest = frame[frame["checkpoint"] == last], frame["temperature"].max()
-    best = end[end["temperature"] == hottest].set_index("layer")[_SPLIT].idxmax()
-    curve = frame[(frame["temperature"] == hottest) & (frame["layer"] == best)]
+    layers = list(dict.fromkeys(end["layer"]))
+    # Chosen beforehand, as in the findings: the largest would be so in part by chance.
+    layer = layers[study.layer_among(layers)]
+    curve = frame[(frame["temperature"] == hottest) & (frame["layer"] == layer)]
     found: list[Figure] = [_maps(frame), _profiles(end, int(last), study)]
     if len(curve) > 1:
-        found.append(_lengths(curve, int(best), float(hottest), study))
+        found.append(_lengths(curve, int(layer), float(hottest), study))
     return found
 
 
@@ -105,12 +108,9 @@ def _lengths(curve: "pd.DataFrame", layer: int, temperature: float, study: Confi
 
 
 def _series(part: "pd.DataFrame", x: str, name: str, label: str) -> Series:
-    low, high = part[f"{name}_low"], part[f"{name}_high"]
-    known = bool(low.notna().all() and high.notna().all())
     return Series(
         label,
         part[x].astype(float).tolist(),
         part[name].astype(float).tolist(),
-        low.astype(float).tolist() if known else None,
-        high.astype(float).tolist() if known else None,
+        *ends(part, f"{name}_low", f"{name}_high"),
     )
