@@ -179,7 +179,7 @@ MISTAKES = [
     (("run", "toy", "--cuont", "3"), "No such option: --cuont"),
     (("run", "toy", "--count", "x"), "--count: count cannot be 'x': input should be a valid"),
     (("run", "toy", "--dtype", "int8"), "--dtype: dtype cannot be 'int8': input should be 'auto',"),
-    (("run", "toy", "--factor", "nan"), "--factor: factor cannot be 'nan': input should be a fin"),
+    (("run", "toy", "--factor", "nan"), "--factor: factor cannot be nan: input should be a fin"),
     (("run", "toy", "extra"), "unexpected extra argument"),
     (("run", "--count", "3"), "the study comes first"),
     (("run", "toy", "--config", "none.yaml"), "The configuration file none.yaml does not exist."),
