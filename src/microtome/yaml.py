@@ -80,7 +80,9 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(BYTES + 1)
         if len(content) > BYTES:
-            raise ConfigError(f"{path} is longer than {BYTES:,} bytes, too long for a configuration.")
+            raise ConfigError(
+                f"{path} is longer than {BYTES:,} bytes, too long for a configuration."
+            )
         return content.decode("utf-8")
     except FileNotFoundError:
         raise ConfigError(f"The configuration file {path} does not exist.") from None

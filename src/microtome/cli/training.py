@@ -56,6 +56,7 @@ def train(
 ) -> None:
     """Train dictionaries on a model's activations, several at once on one stream of them."""
     from microtome.dictionaries.train_command import Asked, cost, run
+    from microtome.lab.terminal import tell
 
     options: dict[str, Any] = {"sparsity": sparsity, "l1": l1, "groups": _sizes(groups)}
     options |= {"k_aux": k_aux, "dead_after": dead_after}
@@ -69,9 +70,9 @@ def train(
     )  # fmt: skip
     if dry_run:
         for line in cost(asked).lines():
-            typer.echo(line)
+            tell(line)
         return
-    run(asked, log=_trackers(track or [], out), say=typer.echo)
+    run(asked, log=_trackers(track or [], out), say=tell)
 
 
 def _sizes(groups: str) -> tuple[int, ...] | None:
