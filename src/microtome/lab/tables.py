@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 def from_rows(name: str, rows: "Rows | pd.DataFrame") -> pa.Table:
     """An Arrow table; its columns are those of all rows, in the order they are first met."""
     if not isinstance(rows, Sequence):
-        texts = {column: rows[column].map(_cell) for column in rows if rows[column].dtype == object}
-        frame = rows.assign(**texts).rename(columns=_cell)
+        frame = rows.rename(columns=_cell)
+        for column in frame.select_dtypes("object"):
+            frame[column] = frame[column].map(_cell)
         return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     columns = list(dict.fromkeys(column for row in rows for column in row))
     return pa.table({_cell(column): _column(name, column, rows) for column in columns})
