@@ -1,4 +1,4 @@
-"""What acts on a terminal is spelt out, what cannot be kept is refused, and words are left alone."""
+"""What acts on a terminal is spelt out, what cannot be kept is refused, words are left alone."""
 
 import pytest
 

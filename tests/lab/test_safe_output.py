@@ -85,7 +85,18 @@ def test_warnings_and_failed_audits_print_nothing_that_acts(attacked: Path, caps
     assert acting(text) == set()
 
 
-FORMULAS = ("=1+1", "+A1", "-A1", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0", "＝1", "-", "--1")
+FORMULAS = (
+    "=1+1",
+    "+A1",
+    "-A1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "=cmd|' /C calc'!A0",
+    "＝1",
+    "-",
+    "--1",
+)
 HARMLESS = ("-3.5", "+2e-3", "-.5", "5%", " =1", "a=b", "", "'=1", "−3")
 
 
@@ -94,7 +105,9 @@ def test_formulas_in_a_table_become_texts_and_numbers_stay(tmp_path: Path) -> No
     table = tables.from_rows(
         "t", [{"=text": word, "number": -1.5 - i, "count": -i} for i, word in enumerate(words)]
     )
-    frame = pd.read_csv(io.BytesIO(tables.to_csv(table)), keep_default_na=False, dtype={"'=text": str})
+    frame = pd.read_csv(
+        io.BytesIO(tables.to_csv(table)), keep_default_na=False, dtype={"'=text": str}
+    )
     raw = list(csv.reader(io.StringIO(tables.to_csv(table).decode(), newline="")))
     assert raw[0] == ["'=text", "number", "count"]
     assert [row[0] for row in raw[1:]] == [f"'{word}" for word in FORMULAS] + list(HARMLESS)
