@@ -119,7 +119,7 @@ def _shaped(field: FieldInfo, value: Any) -> Any:
             return tuple(_number(items, part.strip()) for part in value.split(",") if part.strip())
         return tuple(value) if isinstance(value, list) else value
     if isinstance(value, str) and is_kind(field, Path) and not is_kind(field, str):
-        return Path(value)
+        return Path(_filled(value))
     return value
 
 

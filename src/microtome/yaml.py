@@ -97,12 +97,12 @@ def _shallow(path: Path, text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > DEPTH:
-            _too_deep(path, event.start_mark.line + 1)
+            _too_deep(path, event)
 
 
-def _too_deep(path: Path, line: int) -> NoReturn:
+def _too_deep(path: Path, at: Any) -> NoReturn:
     raise ConfigError(
-        f"{path}, line {line}: values are nested more than {DEPTH} deep; write them flatter."
+        f"{path}, line {at.start_mark.line + 1}: values are nested more than {DEPTH} deep; write them flatter."
     )
 
 
@@ -129,7 +129,7 @@ class _Reading:
         if self.count > VALUES:
             self._refuse(node, f"there are more than {VALUES:,} values, aliases written out")
         if len(here) > DEPTH:  # by aliases, or one that leads to itself
-            _too_deep(self.path, node.start_mark.line + 1)
+            _too_deep(self.path, node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, here)
         if isinstance(node, yaml.SequenceNode):

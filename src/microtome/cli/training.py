@@ -36,7 +36,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="How long: steps.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = 2048,
     lr: Annotated[float | None, typer.Option(help="Default: by the number of features.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, data order and documents.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, data order and documents.")] = 42,
     adapter: Annotated[str, typer.Option(help="A LoRA adapter's name or folder.")] = "",
     field: Annotated[str, typer.Option(help="Of a JSONL line or data set: the text.")] = "text",
     limit: Annotated[int | None, typer.Option(min=1, help="Texts at most.")] = None,
