@@ -102,7 +102,8 @@ def _shallow(path: Path, text: str) -> None:
 
 def _too_deep(path: Path, at: Any) -> NoReturn:
     raise ConfigError(
-        f"{path}, line {at.start_mark.line + 1}: values are nested more than {DEPTH} deep; write them flatter."
+        f"{path}, line {at.start_mark.line + 1}: values are nested more than {DEPTH} deep; "
+        f"write them flatter."
     )
 
 
