@@ -117,6 +117,36 @@ def test_verify_names_and_repairs(cli: Cli, tmp_path: Path) -> None:
     assert unit.read_bytes() == good
 
 
+@pytest.mark.parametrize("content", ['{"steps": [{"text": "made up"}]}', "[]", "{", "{}"])
+def test_damaged_findings_are_not_shown(cli: Cli, tmp_path: Path, content: str) -> None:
+    cli("run", "toy", "--count", "3", "--no-pictures")
+    (path,) = tmp_path.glob("runs/toy/*/findings.json")
+    path.write_text(content)
+    code, out, err = cli("show", "toy/")
+    assert (code, "made up" in out) == (2, False)
+    assert "findings.json is damaged" in err
+    code, out, err = cli("list")
+    assert (code, "toy/" in out) == (0, True)
+    assert "findings.json is damaged" in err
+    assert cli("verify", "toy/", "--repair")[0] == 0
+    assert "squares sum to 8.5" in cli("show", "toy/")[1]
+
+
+def test_a_refused_command_leaves_no_folder(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text("seed: true\n")
+    for arguments in (
+        ("--labels", "a,\udcff"), ("--labels", "a\x1b"), ("--factor", "inf"), ("--count", "1.0"),
+        ("--seed", "-1"), ("--config", "wrong.yaml"), ("--output-dir", ""), ("--steps", "\x07"),
+        ("--broken", "error:a0"), ("--broken", "judge:a0"),
+    ):  # fmt: skip
+        code, _, err = cli("run", "toy", "--no-pictures", *arguments)
+        assert (code, err.count("microtome: ")) == (2, 1), arguments
+        assert not list(tmp_path.glob("runs/*")), arguments
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name != "runs") == [
+            "wrong.yaml"
+        ]
+
+
 def test_a_report_is_not_made_from_damaged_files(cli: Cli, tmp_path: Path) -> None:
     cli("run", "toy", "--count", "3", "--no-pictures")
     table = next(tmp_path.glob("runs/toy/*/tables/totals.parquet"))
@@ -179,7 +209,7 @@ MISTAKES = [
     (("run", "toy", "--cuont", "3"), "No such option: --cuont"),
     (("run", "toy", "--count", "x"), "--count: count cannot be 'x': input should be a valid"),
     (("run", "toy", "--dtype", "int8"), "--dtype: dtype cannot be 'int8': input should be 'auto',"),
-    (("run", "toy", "--factor", "nan"), "--factor: factor cannot be 'nan': input should be a fin"),
+    (("run", "toy", "--factor", "nan"), "--factor: factor cannot be nan: input should be a fin"),
     (("run", "toy", "extra"), "unexpected extra argument"),
     (("run", "--count", "3"), "the study comes first"),
     (("run", "toy", "--config", "none.yaml"), "The configuration file none.yaml does not exist."),

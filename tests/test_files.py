@@ -133,3 +133,43 @@ def test_absent_and_binary_yaml(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         files.load_yaml(tmp_path / "b.yaml")
     assert yaml(tmp_path, "").values == {}
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join(10 * [f'*a{i - 1}'])}]\n" for i in range(1, 25)
+)
+CHAIN = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 5000))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (BOMB, r"line \d+: there are more than 100,000 values, aliases written out"),
+        (CHAIN, r"line \d+: values are nested more than 32 deep"),
+        ("a: &a [*a]\n", r"line 1: values are nested more than 32 deep"),
+        ("a: &a\n  b: *a\n", r"nested more than 32 deep"),
+        ("a: " + "[" * 50_000 + "\n", r"line 1: values are nested more than 32 deep"),
+        ("a: " + "{b: " * 5000 + "\n", r"line 1: values are nested more than 32 deep"),
+        ("".join(f"{' ' * i}a:\n" for i in range(1000)), r"nested more than 32 deep"),
+        ("a: '" + "x" * 2**20 + "'\n", r"longer than 1,048,576 bytes"),
+        ("a: " + "9" * 5000 + "\n", r"line 1: '9+' cannot be read as int"),
+        ("a: !!int many\n", r"line 1: 'many' cannot be read as int"),
+        ("a: !!bool maybe\n", r"line 1: 'maybe' cannot be read as bool"),
+        ("a: !!timestamp soon\n", r"line 1: 'soon' cannot be read as timestamp"),
+        ('a: "\\U00110000"\n', r"not valid YAML"),
+        ("a: *nowhere\n", r"line 1: not valid YAML: found undefined alias"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_yaml_that_would_hang_or_crash_is_one_sentence(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence) as error:
+        yaml(tmp_path, text)
+    assert len(str(error.value)) < 400 + len(str(tmp_path))
+
+
+def test_yaml_aliases_mean_what_they_stand_for(tmp_path: Path) -> None:
+    read = yaml(tmp_path, "a: &one [1, 2]\nb: *one\nc: {d: *one}\n")
+    assert read.values == {"a": [1, 2], "b": [1, 2], "c": {"d": [1, 2]}}
+    assert read.where(("b",)).endswith("line 2")

@@ -9,13 +9,15 @@ from pathlib import Path
 import microtome
 
 ROOT = Path(microtome.__file__).parent
-BOTTOM = {"audit", "errors", "files", "statistics", "yaml"}
+BOTTOM = {"audit", "characters", "errors", "files", "statistics", "values", "yaml"}
 MAY_IMPORT = {
     "audit": set(),
+    "characters": set(),
     "errors": set(),
     "yaml": {"errors"},
     "files": {"errors", "yaml"},
     "statistics": {"errors"},
+    "values": {"characters", "errors"},
     "data": BOTTOM,
     "specimens": BOTTOM | {"data"},
     "model": BOTTOM | {"specimens"},

@@ -5,6 +5,7 @@ fsynced: after a crash one finds the old content or the new one, never a part of
 YAML is read by `microtome.yaml`, a stricter loader than PyYAML's own.
 """
 
+import errno
 import hashlib
 import json
 import math
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 _TEMPORARY = ".tmp"
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+"""What a file system answers that cannot fsync a folder."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -56,7 +59,8 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def _write_synced(path: Path, content: bytes, flags: int) -> None:
-    descriptor = os.open(path, flags, 0o644)
+    # Windows would write "\r\n" for "\n" without the flag, which other systems do not have.
+    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o644)
     try:
         view = memoryview(content)
         while view:
@@ -67,9 +71,16 @@ def _write_synced(path: Path, content: bytes, flags: int) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Make new names in `folder` durable, where the system can: Windows opens no folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
     finally:
         os.close(descriptor)
 
@@ -119,7 +130,9 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise RunError(f"{path} does not exist.") from None
-    except ValueError as error:
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}.") from None
 
 
@@ -188,7 +201,11 @@ def safe_name(text: str) -> str:
 def inside(folder: Path, name: str) -> Path:
     """`folder / name`, refused with RunError when it would lie outside `folder`."""
     path = folder / name
-    if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        stays = "\0" not in name and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links that lead in a circle
+        stays = False
+    if not stays:
         raise RunError(f"{name!r} leads out of the run folder {folder}; nothing was touched.")
     return path
 

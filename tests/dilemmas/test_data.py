@@ -71,11 +71,11 @@ def test_own_prompts_replace_the_shipped_ones(tmp_path):
     [
         ([GOOD, "{not json"], "line 2: not valid JSON"),
         ([GOOD, "[1, 2]"], "line 2: a prompt is a JSON object"),
-        ([{**GOOD, "prompt": "  "}], "line 1: the field 'prompt' is empty"),
-        ([{"scenario": "mine"}], "line 1: the field 'prompt' is wrong: field required"),
+        ([{**GOOD, "prompt": "  "}], "line 1: prompt cannot be '  ': it is empty"),
+        ([{"scenario": "mine"}], "line 1: Prompt needs prompt (the words)"),
         ([{**GOOD, "promt": "x"}], "line 1: a prompt has no field 'promt'. Did you mean 'prompt'"),
-        ([{**GOOD, "variant": "one"}], "line 1: the field 'variant' is wrong"),
-        ([{**GOOD, "state_self": "Defekt"}], "line 1: the field 'state_self' is wrong"),
+        ([{**GOOD, "variant": "one"}], "line 1: variant cannot be 'one'"),
+        ([{**GOOD, "state_self": "Defekt"}], "line 1: state_self cannot be 'Defekt'"),
         (
             [{**GOOD, "variant": 1}, {**GOOD, "variant": 1}],
             "line 2: variant 1 of 'mine' already stands in line 1",

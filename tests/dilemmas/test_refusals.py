@@ -63,7 +63,7 @@ def test_adapters_without_a_folder_are_asked_for(refused, zoo):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ({**PROMPT, "prompt": ""}, "line 1: the field 'prompt' is empty"),
+        ({**PROMPT, "prompt": ""}, "line 1: prompt cannot be '': it is empty"),
         ({**PROMPT, "prompt": "cooperate " * 200}, "Variant 1 of mine has 202 tokens"),
         ({**PROMPT, "promt": "x"}, "Did you mean 'prompt'?"),
     ],

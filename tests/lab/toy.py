@@ -8,9 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from microtome.audit import Audit
-from microtome.errors import PromptError
+from microtome.errors import JudgeError, PromptError
 from microtome.lab.figures import BarGroup, Bars, Grid, Heatmap, Lines, Series
 from microtome.lab.study import Conclusion, Cost, Finding, Product, Step, Study, Unit
+
+FAULTS: dict[str, Exception] = {
+    "error": PromptError("This number cannot be squared."),
+    "judge": JudgeError("Nobody answers."),
+    "bug": KeyError("x"),
+}
 
 
 class Toy(Study):
@@ -30,7 +36,8 @@ class Toy(Study):
     delay: float = 0.0
     """Seconds per unit."""
     broken: str = ""
-    """Name of a unit that fails: `error:NAME` by the user's fault, `bug:NAME` by ours."""
+    """Name of a unit that fails: `error:NAME` by the user's fault, `judge:NAME` by a
+    judge's, `bug:NAME` by ours."""
     gap: float = 1e-9
     """Value of an audit whose bound is 1e-6."""
     pictures: bool = True
@@ -79,9 +86,7 @@ class Squares(Step):
                 file.write(f"{unit.name} {os.getpid()}\n")
         kind, _, name = study.broken.partition(":")
         if name == unit.name:
-            raise (
-                PromptError("This number cannot be squared.") if kind == "error" else KeyError("x")
-            )
+            raise FAULTS[kind]
         number = unit.inputs["number"]
         square = study.factor * number**2 + 1 / 3
         return Product(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from microtome.characters import shown
 from microtome.cli import dictionary
 from microtome.errors import MicrotomeError
 
@@ -150,7 +151,7 @@ def _call(arguments: list[str], debug: bool) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return 2
-        print(f"microtome: {' '.join(error.format_message().split())}", file=sys.stderr)
+        print(f"microtome: {shown(' '.join(error.format_message().split()))}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
@@ -162,8 +163,9 @@ def _call(arguments: list[str], debug: bool) -> int:
 def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
-        return f"The system refused: {error.strerror}{where}."
-    return str(error)
+        return shown(f"The system refused: {error.strerror}{where}.")
+    text = shown(str(error))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 @contextmanager
@@ -182,5 +184,7 @@ def _stoppable() -> Iterator[None]:
 
 # What a shell reports for a process stopped by Ctrl-C; typer answers with it, or raises Abort.
 _INTERRUPTED = 130
+_LONGEST = 2000
+"""Characters of an error that are printed."""
 # Typer carries its own copy of click in newer versions and uses the installed one in older.
 _USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")

@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
 from microtome.lab.compare import Comparison, Pairing, Setting, TableChange
 from microtome.lab.compare import compare as compare_runs
 from microtome.lab.store import find_run
-from microtome.lab.terminal import wide
+from microtome.lab.terminal import plain, wide
 
 
 def compare(left: str, right: str, output_dir: Path) -> None:
@@ -32,7 +31,7 @@ def _heads(console: Console, found: Comparison) -> None:
             marks.append("DRY RUN, its numbers mean nothing")
         if failed:
             marks.append(f"{failed} {'audit' if failed == 1 else 'audits'} failed")
-        console.print(f"{letter}: {escape(folder.id)} ({', '.join(marks)})", highlight=False)
+        console.print(f"{letter}: {plain(folder.id)} ({', '.join(marks)})", highlight=False)
 
 
 def _settings(console: Console, settings: tuple[Setting, ...]) -> None:
@@ -41,7 +40,7 @@ def _settings(console: Console, settings: tuple[Setting, ...]) -> None:
         return
     table = Table("field", "A", "B", title="Set differently", title_justify="left")
     for one in settings:
-        table.add_row(escape(one.name), escape(_value(one.left)), escape(_value(one.right)))
+        table.add_row(plain(one.name), plain(_value(one.left)), plain(_value(one.right)))
     console.print(table)
 
 
@@ -52,9 +51,9 @@ def _findings(console: Console, pairings: tuple[Pairing, ...]) -> None:
     right = Column("B − A", justify="right")
     table = Table("step", "A", "B", right, title="Found", title_justify="left", show_lines=True)
     for one in pairings:
-        texts = [escape(side["text"]) if side else "—" for side in (one.left, one.right)]
+        texts = [plain(side["text"]) if side else "—" for side in (one.left, one.right)]
         said, change = (texts[1], _change(one)) if one.differ else ("the same", "")
-        table.add_row(escape(one.step), texts[0], said, change)
+        table.add_row(plain(one.step), texts[0], said, change)
     console.print(table)
 
 
@@ -62,7 +61,7 @@ def _change(one: Pairing) -> str:
     """`+0.31 logits, intervals apart`; nothing where there is no difference to state."""
     if one.difference is None or one.left is None:
         return ""
-    unit = f" {escape(one.left['unit'])}" if one.left["unit"] else ""
+    unit = f" {plain(one.left['unit'])}" if one.left["unit"] else ""
     apart = {None: "", True: ", intervals apart", False: ", intervals overlap"}[one.apart]
     return f"{one.difference:+.3g}{unit}{apart}"
 
@@ -75,14 +74,14 @@ def _tables(console: Console, found: Comparison) -> None:
     table = Table("table", "rows A", "rows B", "columns that differ",
                   title="Tables that differ", title_justify="left")  # fmt: skip
     for one in found.tables:
-        table.add_row(escape(one.name), _count(one.left_rows), _count(one.right_rows), _names(one))
+        table.add_row(plain(one.name), _count(one.left_rows), _count(one.right_rows), _names(one))
     console.print(table)
 
 
 def _names(one: TableChange) -> str:
     if one.left_rows is None or one.right_rows is None:
         return "only in " + ("B" if one.left_rows is None else "A")
-    return escape(", ".join(one.columns))
+    return plain(", ".join(one.columns))
 
 
 def _count(rows: int | None) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.table import Table
 
 from microtome.lab.store import find_run
-from microtome.lab.terminal import wide
+from microtome.lab.terminal import tell, wide
 from microtome.studies.misconceptions import contrast_runs
 
 _SHOWN = 3
@@ -21,4 +21,4 @@ def contrast(left: str, right: str, out: Path, topk: int, output_dir: Path) -> N
         for feature, size in list(pairs)[:_SHOWN]:
             table.add_row(layer, str(feature), f"{size:+.3g}")
     wide().print(table)
-    print(f"{report['prompts']} prompts in both runs; report: {out.resolve()}")
+    tell(f"{report['prompts']} prompts in both runs; report: {out.resolve()}")

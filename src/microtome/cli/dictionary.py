@@ -96,9 +96,10 @@ def features(
 ) -> None:
     """Write pages of features: contexts, density, tokens promoted and suppressed, neighbours."""
     from microtome.dictionaries.features_command import run
+    from microtome.lab.terminal import tell
 
     written = run(
         name, model=model, texts=texts, features=features, out=out, contexts=contexts,
         max_tokens=max_tokens, device=device, sites=site or [],
     )  # fmt: skip
-    typer.echo(f"written: {written}")
+    tell(f"written: {written}")

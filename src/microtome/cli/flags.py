@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 import typer
 from pydantic.fields import FieldInfo
 
-from microtome.lab.config import is_kind, types_of
 from microtome.lab.study import Study
+from microtome.values import is_kind, types_of
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 
 from microtome.dictionaries.corpus import corpus
@@ -13,7 +12,7 @@ from microtome.dictionaries.load import load_dictionary
 from microtome.dictionaries.scores import Scores
 from microtome.errors import ConfigError
 from microtome.files import writable
-from microtome.lab.terminal import wide
+from microtome.lab.terminal import plain, wide
 from microtome.model.load import load
 from microtome.model.model import Model
 
@@ -36,7 +35,7 @@ def convert(name: str, out: Path, to: str, sites: list[str]) -> None:
     before = _files(out)
     export(dictionary, out, to)
     written = sorted(path.name for path in _files(out) - before)
-    wide().print(escape(f"{dictionary.architecture} -> {out}: {', '.join(written)}"))
+    wide().print(plain(f"{dictionary.architecture} -> {out}: {', '.join(written)}"))
 
 
 def _loaded(name: str, sites: list[str], model: Model | None) -> Dictionary:
@@ -53,14 +52,14 @@ def _files(folder: Path) -> set[Path]:
 def _print(found: Inspection, model: Model | None) -> None:
     table = Table("what", "value", box=None)
     for what, value in found.rows():
-        table.add_row(escape(what), escape(value))
+        table.add_row(plain(what), plain(value))
     wide().print(table)
     if found.scores is not None:
         _print_scores(found.scores)
     elif model is not None:
-        wide().print(escape(f"fits {model.name}; give --texts to score it"))
+        wide().print(plain(f"fits {model.name}; give --texts to score it"))
     for hint in found.hints:
-        wide().print(f"[bold yellow]hint:[/] {escape(hint)}")
+        wide().print(f"[bold yellow]hint:[/] {plain(hint)}")
 
 
 def _print_scores(scores: Scores) -> None:
@@ -74,7 +73,7 @@ def _print_scores(scores: Scores) -> None:
     for row in scores.table().to_dict("records"):
         low, high = row["low"], row["high"]
         bounds = f"[{low:.4g}, {high:.4g}]" if low == low and low is not None else ""
-        table.add_row(escape(str(row["score"])), f"{row['value']:.4g}", escape(bounds))
+        table.add_row(plain(str(row["score"])), f"{row['value']:.4g}", plain(bounds))
     wide().print(table)
     for audit in scores.audit:
-        wide().print(escape(str(audit)), highlight=False)
+        wide().print(plain(str(audit)), highlight=False)

@@ -1,11 +1,10 @@
 """`microtome check`: the identities a model must keep, or what this machine offers."""
 
-from rich.markup import escape
 from rich.table import Table
 
 from microtome.errors import ModelError
 from microtome.lab.manifest import versions
-from microtome.lab.terminal import wide
+from microtome.lab.terminal import plain, wide
 
 
 def check(name: str, adapter: str | None, device: str, dtype: str) -> None:
@@ -19,7 +18,7 @@ def check(name: str, adapter: str | None, device: str, dtype: str) -> None:
     for audit in audits:
         verdict = "passed" if audit.passed else "[bold red]FAILED[/]"
         bound = f"{audit.relation} {audit.bound:.3g}"
-        table.add_row(escape(audit.name), f"{audit.value:.3g}", bound, verdict)
+        table.add_row(plain(audit.name), f"{audit.value:.3g}", bound, verdict)
     wide().print(table)
     failed = [audit.name for audit in audits if not audit.passed]
     if failed:
@@ -30,14 +29,14 @@ def machine() -> None:
     """Show versions, cores, memory and devices."""
     import os
 
+    import psutil
     import torch
 
     table = Table("what", "value", box=None)
     for name, version in versions().items():
         table.add_row(name, version)
     table.add_row("cores", str(os.cpu_count()))
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    table.add_row("memory", f"{memory / 2**30:.1f} GiB")
+    table.add_row("memory", f"{psutil.virtual_memory().total / 2**30:.1f} GiB")
     table.add_row("torch threads", str(torch.get_num_threads()))
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from microtome import files
@@ -14,7 +13,7 @@ from microtome.dictionaries.features_words import RESIDUAL
 from microtome.dictionaries.load import load_dictionary
 from microtome.dictionaries.network import Network, network
 from microtome.dictionaries.scores import Scores, causal_metric, score
-from microtome.lab.terminal import wide
+from microtome.lab.terminal import plain, wide
 from microtome.model.load import load
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ def _print(frame: "pandas.DataFrame", found: Scores | Network, title: str) -> No
         no_ends = row["low"] is None or row["low"] != row["low"]
         between = "" if no_ends else f"[{row['low']:.4g}, {row['high']:.4g}]"
         unit = row.get("unit", "")
-        table.add_row(escape(row["score"]), f"{row['value']:.4g}", escape(between), unit)
+        table.add_row(plain(row["score"]), f"{row['value']:.4g}", plain(between), plain(unit))
     wide().print(table)
     for audit in found.audit:
         note = f" ({audit.note})" if audit.note else ""
-        wide().print(escape(f"{audit}{note}"), highlight=False)
+        wide().print(plain(f"{audit}{note}"), highlight=False)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Column, Table
 
 from microtome.errors import RunError
@@ -12,7 +11,7 @@ from microtome.lab.repair import repair as repair_run
 from microtome.lab.report import number_of
 from microtome.lab.run import conclude
 from microtome.lab.store import find_run
-from microtome.lab.terminal import Terminal, wide
+from microtome.lab.terminal import Terminal, plain, tell, wide
 from microtome.lab.verify import damaged_artifacts
 from microtome.lab.verify import verify as verify_run
 from microtome.studies import study_class
@@ -22,7 +21,7 @@ def runs(output_dir: Path) -> None:
     """A table of all runs."""
     found = lines(output_dir)
     if not found:
-        print(f"No runs in {output_dir}.")
+        tell(f"No runs in {output_dir}.")
         return
     names = ("model", "status", "started", "took", "findings", "audits")
     table = Table(Column("run", no_wrap=True), *names, box=None)
@@ -30,7 +29,7 @@ def runs(output_dir: Path) -> None:
         dry = " (dry run)" if line.dry_run else ""
         audits = f"{line.failed_audits} failed" if line.failed_audits else "passed"
         table.add_row(
-            escape(line.id), escape(line.model), line.status + dry, line.started[:10],
+            plain(line.id), plain(line.model), line.status + dry, plain(line.started[:10]),
             f"{line.seconds:.0f} s", str(len(line.findings)), audits if not line.problem else "",
         )  # fmt: skip
     wide().print(table)
@@ -44,17 +43,17 @@ def run(name: str, output_dir: Path) -> None:
     record = Record(find_run(name, output_dir).path)
     manifest = record.manifest
     dry = " — DRY RUN, its numbers mean nothing" if manifest.dry_run else ""
-    print(f"{record.folder.id}: {manifest.status}{dry}")
+    tell(f"{record.folder.id}: {manifest.status}{dry}")
     if manifest.error:
-        print(f"It stopped with: {manifest.error}")
+        tell(f"It stopped with: {manifest.error}")
     for finding in record.findings:
-        print(f"- {finding['step']}: {finding['text']}")
+        tell(f"- {finding['step']}: {finding['text']}")
         if number := number_of(finding):
-            print(f"    {number}")
+            tell(f"    {number}")
     console = wide()
     console.print(_audits(record))
     console.print(_steps(record))
-    print(f"Report: {record.folder.report}")
+    tell(f"Report: {record.folder.report}")
 
 
 def _audits(record: Record) -> Table:
@@ -63,7 +62,7 @@ def _audits(record: Record) -> Table:
         verdict = "passed" if audit["passed"] else f"[bold red]FAILED in {audit['failed']}[/]"
         value = "not a number" if audit["value"] is None else f"{audit['value']:.3g}"
         bound = f"{audit['relation']} {audit['bound']:.3g}"
-        table.add_row(escape(f"{audit['step']}: {audit['name']}"), value, bound, verdict)
+        table.add_row(plain(f"{audit['step']}: {audit['name']}"), value, bound, verdict)
     return table
 
 
@@ -71,7 +70,7 @@ def _steps(record: Record) -> Table:
     table = Table("step", "status", "units", "computed last", "seconds", box=None)
     for name, step in record.manifest.steps.items():
         units, computed = str(len(step.units)), str(step.computed)
-        table.add_row(escape(name), step.status, units, computed, f"{step.seconds:.1f}")
+        table.add_row(plain(name), step.status, units, computed, f"{step.seconds:.1f}")
     return table
 
 
@@ -88,9 +87,9 @@ def report(name: str, output_dir: Path) -> None:
             raise RunError(f"{first} `microtome verify --repair` mends it; then report again.")
         conclude(folder, manifest)
         manifest.write(folder.path)
-    print(f"Report: {folder.report}")
+    tell(f"Report: {folder.report}")
     if folder.path.parent.parent.resolve() == output_dir.resolve():
-        print(f"All reports: {write_index(output_dir)}")
+        tell(f"All reports: {write_index(output_dir)}")
 
 
 def verify(name: str, repair: bool, output_dir: Path) -> None:
@@ -98,9 +97,9 @@ def verify(name: str, repair: bool, output_dir: Path) -> None:
     folder = find_run(name, output_dir)
     found = verify_run(folder)
     for problem in found.problems:
-        print(problem)
+        tell(problem)
     if found.sound:
-        print(f"{folder.id}: all {found.checked} files are what was written.")
+        tell(f"{folder.id}: all {found.checked} files are what was written.")
         return
     if not repair:
         count = len(found.problems)
@@ -109,4 +108,4 @@ def verify(name: str, repair: bool, output_dir: Path) -> None:
     again = verify_run(folder)
     if not again.sound:
         raise RunError(f"{folder.id} could not be mended: {' '.join(again.problems)}")
-    print(f"{folder.id}: mended; all {again.checked} files are what was written.")
+    tell(f"{folder.id}: mended; all {again.checked} files are what was written.")

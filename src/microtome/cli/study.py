@@ -15,7 +15,7 @@ from microtome.lab.listing import write_index
 from microtome.lab.record import Record
 from microtome.lab.report import number_of
 from microtome.lab.run import run
-from microtome.lab.terminal import Terminal, wide
+from microtome.lab.terminal import Terminal, tell, wide
 from microtome.studies import STUDIES, study_class
 
 
@@ -44,7 +44,7 @@ def demo(output_dir: Path) -> None:
         study = study_class(name).demo().model_copy(update={"output_dir": output_dir})
         terminal.say(f"{name}: {study.summary}")
         _show(run(study, command=_command(), terminal=terminal))
-    print(f"All reports: {write_index(output_dir).resolve()}")
+    tell(f"All reports: {write_index(output_dir).resolve()}")
 
 
 def _studies() -> None:
@@ -59,13 +59,13 @@ def _studies() -> None:
 
 def _show(record: Record) -> None:
     for finding in record.findings:
-        print(f"- {finding['text']}")
+        tell(f"- {finding['text']}")
         if number := number_of(finding):
-            print(f"    {number}")
+            tell(f"    {number}")
     failed = [audit for audit in record.audits if not audit["passed"]]
     if failed:
-        print(f"{len(failed)} audits failed: see the report before believing the numbers.")
-    print(f"Report: {record.folder.report.resolve()}")
+        tell(f"{len(failed)} audits failed: see the report before believing the numbers.")
+    tell(f"Report: {record.folder.report.resolve()}")
 
 
 def _show_rehearsal(rehearsal: Rehearsal) -> None:
@@ -77,11 +77,11 @@ def _show_rehearsal(rehearsal: Rehearsal) -> None:
         time = _duration(rehearsal.seconds[name])
         table.add_row(name, f"{units:,}", f"{cost.forwards:,}", f"{cost.tokens:,}", disk, time)
     wide().print(table)
-    print(_total(rehearsal))
+    tell(_total(rehearsal))
     if rehearsal.memory:
-        print(f"Predicted memory {rehearsal.memory / 2**30:.2g} GiB for weights and batches.")
-    print("DRY RUN: two units of each step on a stand-in model; its numbers mean nothing.")
-    print(f"Its report: {rehearsal.record.folder.report}")
+        tell(f"Predicted memory {rehearsal.memory / 2**30:.2g} GiB for weights and batches.")
+    tell("DRY RUN: two units of each step on a stand-in model; its numbers mean nothing.")
+    tell(f"Its report: {rehearsal.record.folder.report}")
 
 
 def _total(rehearsal: Rehearsal) -> str:

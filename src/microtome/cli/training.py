@@ -36,7 +36,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="How long: steps.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Tokens per step.")] = 2048,
     lr: Annotated[float | None, typer.Option(help="Default: by the number of features.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, data order and documents.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, data order and documents.")] = 42,
     adapter: Annotated[str, typer.Option(help="A LoRA adapter's name or folder.")] = "",
     field: Annotated[str, typer.Option(help="Of a JSONL line or data set: the text.")] = "text",
     limit: Annotated[int | None, typer.Option(min=1, help="Texts at most.")] = None,
@@ -56,6 +56,7 @@ def train(
 ) -> None:
     """Train dictionaries on a model's activations, several at once on one stream of them."""
     from microtome.dictionaries.train_command import Asked, cost, run
+    from microtome.lab.terminal import tell
 
     options: dict[str, Any] = {"sparsity": sparsity, "l1": l1, "groups": _sizes(groups)}
     options |= {"k_aux": k_aux, "dead_after": dead_after}
@@ -69,9 +70,9 @@ def train(
     )  # fmt: skip
     if dry_run:
         for line in cost(asked).lines():
-            typer.echo(line)
+            tell(line)
         return
-    run(asked, log=_trackers(track or [], out), say=typer.echo)
+    run(asked, log=_trackers(track or [], out), say=tell)
 
 
 def _sizes(groups: str) -> tuple[int, ...] | None:

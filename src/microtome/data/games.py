@@ -39,9 +39,10 @@ class Payoffs:
 
     def __post_init__(self) -> None:
         order = (self.temptation, self.reward, self.punishment, self.sucker)
-        if any(high <= low for high, low in pairwise(order)):
+        whole = all(type(points) is int for points in order)
+        if not whole or any(high <= low for high, low in pairwise(order)):
             raise ConfigError(
-                f"Payoffs {order} are no prisoner's dilemma: choose numbers with "
+                f"Payoffs {order} are no prisoner's dilemma: choose whole numbers with "
                 "temptation > reward > punishment > sucker."
             )
 

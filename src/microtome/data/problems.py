@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from microtome.characters import flaw
 from microtome.data.boxed import last_boxed
 from microtome.data.lines import objects
 from microtome.errors import ConfigError, PromptError, suggest
@@ -113,12 +114,12 @@ def _problem(place: str, name: str, content: Mapping[str, Any]) -> Problem:
     words, answer, solution = _dialect(place, content)
     given = next((key for key in ("id", "unique_id") if key in content), None)
     return Problem(
-        id=_text(place, content, given) if given else name,
+        id=_name(place, _text(place, content, given)) if given else name,
         problem=words,
         answer=answer,
         solution=solution,
-        level=str(content.get("level", "")),
-        kind=str(content.get("type", content.get("subject", ""))),
+        level=_label(place, content, "level"),
+        kind=_label(place, content, "type" if "type" in content else "subject"),
     )
 
 
@@ -152,6 +153,18 @@ def _gsm8k(place: str, content: Mapping[str, Any]) -> tuple[str, str]:
             "give 'problem', 'answer' and 'solution' otherwise."
         )
     return answer.strip(), _MARK.sub("", worked).strip()
+
+
+def _name(place: str, text: str) -> str:
+    if problem := flaw(text, name=True):
+        raise PromptError(f"{place}: the id {text!r} is refused: {problem}.")
+    return text
+
+
+def _label(place: str, content: Mapping[str, Any], key: str) -> str:
+    """A field that may be missing, null or blank, as text."""
+    blank = content.get(key) is None or content[key] == ""
+    return "" if blank else _text(place, content, key)
 
 
 def _text(place: str, content: Mapping[str, Any], key: str) -> str:

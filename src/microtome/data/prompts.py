@@ -5,30 +5,33 @@ A line of a prompt file is {"scenario", "prompt"} and, if wanted, "variant", "de
 {"state_self", "state_opp", "description"}. Whatever is wrong is named with file and line.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-
+from microtome.characters import flaw
 from microtome.data.games import Move, Scenario, State
 from microtome.data.lines import objects
 from microtome.errors import ConfigError, PromptError, suggest
 from microtome.files import load_yaml
+from microtome.values import Count, Name, Text, Value
 
 Origin = Literal["shipped", "own", "generated"]
-Text = Annotated[str, StringConstraints(strip_whitespace=False, pattern=r"\S")]
 _FIELDS = ("scenario", "variant", "prompt", "description", "state_self", "state_opp")
 
 
-class Prompt(BaseModel):
-    """One wording of a scenario; `variant` counts the wordings of a scenario from 1."""
+class Prompt(Value):
+    """One wording of a scenario."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    refusal: ClassVar[type[PromptError]] = PromptError
 
-    scenario: Text
-    variant: Annotated[int, Field(ge=1)]
+    scenario: Name
+    """The name of its scenario."""
+    variant: Count
+    """Which of the scenario's wordings it is, counted from 1."""
     prompt: Text
+    """The words."""
     description: str = ""
     state_self: Move | None = None
     state_opp: Move | None = None
@@ -45,10 +48,12 @@ class Prompt(BaseModel):
 def read_prompts(path: Path, origin: Origin = "own") -> tuple[Prompt, ...]:
     """The prompts of a JSONL file, in order; PromptError names file and line."""
     found: dict[tuple[str, int], int] = {}
+    wordings: Counter[str] = Counter()
     prompts: list[Prompt] = []
     for number, content in objects(path, "prompt"):
-        count = sum(prompt.scenario == content.get("scenario") for prompt in prompts)
-        prompt = _prompt(path, number, {"variant": count + 1, **content, "origin": origin})
+        next_one = wordings[str(content.get("scenario"))] + 1
+        prompt = _prompt(path, number, {"variant": next_one, **content, "origin": origin})
+        wordings[prompt.scenario] += 1
         key = (prompt.scenario, prompt.variant)
         if key in found:
             raise PromptError(
@@ -80,6 +85,10 @@ def read_scenarios(path: Path) -> tuple[Scenario, ...]:
         for key in allowed:
             if not isinstance(content.get(key), str):
                 raise ConfigError(f"{place}: scenario {name!r} needs {key} as a text.")
+            if problem := flaw(content[key], name=key != "description"):
+                raise ConfigError(f"{place}: {key} of scenario {name!r} is refused: {problem}.")
+        if problem := flaw(name, name=True):
+            raise ConfigError(f"{place}: the name {name!r} is refused: {problem}.")
         try:
             found.append(Scenario(name, **content))
         except ConfigError as error:
@@ -111,11 +120,4 @@ def _prompt(path: Path, number: int, content: dict[str, Any]) -> Prompt:
             raise PromptError(
                 f"{path}, line {number}: a prompt has no field {key!r}.{suggest(key, _FIELDS)}"
             )
-    try:
-        return Prompt(**content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        empty = first["type"] == "string_pattern_mismatch"
-        what = "is empty" if empty else f"is wrong: {first['msg'].lower()}"
-        raise PromptError(f"{path}, line {number}: the field {field!r} {what}.") from None
+    return Prompt.model_validate(content, context=lambda _: f"{path}, line {number}")

@@ -8,12 +8,12 @@
 Documents without a letter are left out. Whatever is wrong is named with file and line.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from microtome.data.lines import lines, parsed
 from microtome.errors import InputError, first_line, suggest
 
 _JSONL = (".jsonl", ".ndjson")
@@ -21,6 +21,8 @@ _JSONL = (".jsonl", ".ndjson")
 
 def read_texts(path: str | Path, limit: int | None = None, *, field: str = "text") -> list[str]:
     """The documents of a file or dataset folder, the first `limit` of them; InputError if none."""
+    if limit is not None and limit < 1:
+        raise InputError(f"{limit} texts of {path} were asked for; ask for at least 1.")
     found = list(islice(stream_texts(path, field=field), limit))
     if not found:
         raise InputError(f"{path} holds no text; give one document a line.")
@@ -40,20 +42,7 @@ def stream_texts(path: str | Path, *, field: str = "text") -> Iterator[str]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    number = 0
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):  # noqa: B007
-                yield line
-    except FileNotFoundError:
-        raise InputError(f"The file of texts {path} does not exist.") from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not UTF-8 text near line {number + 1} ({error.reason}); convert it, or "
-            f"name a JSONL file or a dataset folder."
-        ) from None
-    except OSError as error:
-        raise InputError(f"The file of texts {path} cannot be read: {error}.") from None
+    return (line for _, line in lines(path, "file of texts"))
 
 
 def _plain(path: Path) -> Iterator[str]:
@@ -83,16 +72,10 @@ def _has_gap(lines: Iterable[str]) -> bool:
 
 
 def _objects(path: Path, field: str) -> Iterator[str]:
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: not valid JSON: {error}.") from None
-        if not isinstance(content, dict):
-            raise InputError(f"{path}, line {number}: a document is a JSON object in braces.")
-        yield _text(content, field, f"{path}, line {number}")
+    for number, line in lines(path, "file of texts"):
+        if line.strip():
+            place = f"{path}, line {number}"
+            yield _text(parsed(line, place, "document"), field, place)
 
 
 def _dataset(folder: Path, field: str) -> Iterator[str]:
@@ -132,4 +115,11 @@ def _text(content: dict[str, Any], field: str, place: str) -> str:
         raise InputError(
             f"{place}: the field {field!r} holds {type(text).__name__}, not a text in quotes."
         )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{place}: the field {field!r} holds half of a surrogate pair, which is no character; "
+            f"take it out."
+        ) from None
     return text

@@ -13,15 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from transformers import AutoConfig
 
 from microtome.dictionaries.activations import InMemory
 from microtome.dictionaries.recipes import Recipe
 from microtome.dictionaries.training import train
 from microtome.errors import ConfigError
+from microtome.model.config import config_of
 from microtome.model.load import choose_device
 from microtome.model.site import Site
-from microtome.model.source import model_source
 from microtome.model.speed import arithmetic, flops_per_second
 
 _TIMED = 4
@@ -85,7 +84,7 @@ def training_cost(
 
 
 def _widths(model: str, sites: Sequence[Site]) -> dict[Site, int]:
-    config = AutoConfig.from_pretrained(model_source(model, weights=False).path).get_text_config()
+    config = config_of(model).get_text_config()
     found = {}
     for site in sites:
         if site.kind in ("q", "k", "v", "head_z", "attn_z"):

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from microtome import files
 from microtome.errors import RunError
-from microtome.lab.record import FINDINGS
+from microtome.lab.record import FINDINGS, read_findings
 from microtome.lab.report import policy, template
 from microtome.lab.store import RunFolder, list_runs
 
@@ -42,7 +43,13 @@ def _line(run: RunFolder, output_dir: Path) -> Line:
     status: str = manifest.status
     if status == "running" and not run.is_locked():
         status = "interrupted"
-    found = files.read_json_or_none(run.path / FINDINGS) or {"steps": [], "failed_audits": 0}
+    found: dict[str, Any] = {"steps": [], "failed_audits": 0}
+    problem = ""
+    if (run.path / FINDINGS).exists():
+        try:
+            found = read_findings(run, manifest)
+        except RunError as error:
+            problem = str(error)
     texts = [finding["text"] for step in found["steps"] for finding in step["findings"]]
     report = run.report.relative_to(output_dir).as_posix() if run.report.exists() else ""
     return Line(
@@ -55,6 +62,7 @@ def _line(run: RunFolder, output_dir: Path) -> Line:
         tuple(texts),
         found["failed_audits"],
         report,
+        problem,
     )
 
 

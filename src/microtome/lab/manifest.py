@@ -5,7 +5,6 @@ The manifest carries the digest of its own content: a damaged one is never taken
 """
 
 import platform
-import resource
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
@@ -125,5 +124,16 @@ def now() -> str:
 
 def peak_memory() -> int:
     """Most memory this process ever held, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _peak_memory_of_windows()
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return used if sys.platform == "darwin" else used * 1024
+
+
+def _peak_memory_of_windows() -> int:
+    import psutil
+
+    held = psutil.Process().memory_info()
+    return int(getattr(held, "peak_wset", held.rss))

@@ -64,7 +64,7 @@ class Publisher:
 
     def table(self, name: str, table: pa.Table) -> dict[str, Any]:
         """Write a table as Parquet and CSV."""
-        stem = f"tables/{files.safe_name(name)}"
+        stem = _stem(name)
         self.put(f"{stem}.parquet", tables.to_parquet(table))
         self.put(f"{stem}.csv", tables.to_csv(table))
         self.columns[name] = tables.column_hashes(table)
@@ -120,8 +120,19 @@ class Publisher:
         for name in set(stale) - set(self.written):
             files.inside(self.folder.path, name).unlink(missing_ok=True)
             del self.manifest.artifacts[name]
+            self._forget_columns(name)
         self.manifest.artifacts.update(self.written)
         self.manifest.columns.update(self.columns)
+
+    def _forget_columns(self, artifact: str) -> None:
+        """Drop the hashes of a table whose file is gone."""
+        names = [n for n in self.manifest.columns if artifact == f"{_stem(n)}.parquet"]
+        for name in names:
+            del self.manifest.columns[name]
+
+
+def _stem(table: str) -> str:
+    return f"tables/{files.safe_name(table)}"
 
 
 def publish(

@@ -33,6 +33,20 @@ def findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def read_findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
+    """What `findings.json` of a run says; RunError for one that is not what was written."""
+    path = folder.path / FINDINGS
+    content = files.read_json(path)
+    stated = manifest.artifacts.get(FINDINGS)
+    # A run killed on its way may have findings that are newer than its manifest.
+    final = stated.sha256 if stated is not None and manifest.status == "finished" else None
+    if final is not None and files.sha256_file(path) != final:
+        raise RunError(f"{path} is damaged; `microtome verify --repair` makes it again.")
+    if not isinstance(content, dict) or not {"steps", "failed_audits"} <= content.keys():
+        raise RunError(f"{path} holds no findings; `microtome verify --repair` makes it again.")
+    return content
+
+
 @dataclass(frozen=True)
 class Record:
     """A run folder, read; RunError where there is none."""
@@ -67,7 +81,7 @@ class Record:
     def _steps(self) -> list[dict[str, Any]]:
         if not (self.path / FINDINGS).exists() and self.manifest.status != "finished":
             return []
-        steps: list[dict[str, Any]] = files.read_json(self.path / FINDINGS)["steps"]
+        steps: list[dict[str, Any]] = read_findings(self.folder, self.manifest)["steps"]
         return steps
 
     def table(self, name: str) -> "pd.DataFrame":

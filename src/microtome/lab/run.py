@@ -8,10 +8,19 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from microtome import files
-from microtome.errors import ConfigError, InputError, MicrotomeError, ModelError, RunError
+from microtome.errors import (
+    ConfigError,
+    InputError,
+    JudgeError,
+    MicrotomeError,
+    ModelError,
+    RemoteError,
+    RunError,
+)
 from microtome.lab import report
 from microtome.lab.executor import Executor, Local
 from microtome.lab.manifest import Artifact, Manifest, now, peak_memory, versions
@@ -98,6 +107,7 @@ def _steps(
     for name, problem in damaged_artifacts(folder, manifest).items():
         terminal.warn(f"{problem} It is made anew.")
         manifest.warnings.append(problem)
+        _unlink(folder, name)
         owner = manifest.artifacts.pop(name).step
         if owner in {step.name for step in study.chain()}:
             chosen.add(owner)
@@ -106,6 +116,13 @@ def _steps(
     if extra:
         terminal.say(f"also needed: {', '.join(extra)}")
     return steps
+
+
+def _unlink(folder: RunFolder, name: str) -> None:
+    """Take away a link that stands where a file of ours was; what it leads to is left alone."""
+    link = files.inside(folder.path, str(Path(name).parent)) / Path(name).name
+    if link.is_symlink():
+        link.unlink()
 
 
 def conclude(folder: RunFolder, manifest: Manifest) -> None:
@@ -124,7 +141,7 @@ def _without_a_trace(folder: RunFolder) -> Iterator[None]:
     new = not folder.has_manifest()
     try:
         yield
-    except (ConfigError, InputError, ModelError):
+    except (ConfigError, InputError, JudgeError, ModelError, RemoteError):
         if new and not any((folder.path / "units").rglob("*.*")):
             shutil.rmtree(folder.path, ignore_errors=True)
             with contextlib.suppress(OSError):

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure as Picture
 from matplotlib.ticker import MaxNLocator
 
 from microtome.lab import passages_still
+from microtome.lab.cells import cell
 from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Passages, Scatter, colour
 
 _STYLE: Any = {
@@ -234,7 +235,7 @@ def csv(figure: Figure) -> bytes:
     rows = list(figure.table())
     columns = list(dict.fromkeys(column for row in rows for column in row))
     buffer = io.StringIO()
-    writer = csv_format.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv_format.writer(buffer, lineterminator="\n")
+    writer.writerow(map(cell, columns))
+    writer.writerows([cell(row.get(column, "")) for column in columns] for row in rows)
     return buffer.getvalue().encode("utf-8", "backslashreplace")

@@ -5,13 +5,13 @@ The same configuration finds its folder again whatever the date, and goes on whe
 whose manifest was lost can still be told apart and repaired.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from microtome import files
 from microtome.errors import RunError
@@ -72,16 +72,16 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process; the kernel lets go when the process dies."""
-        descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        """Hold the run for this process; the system lets go when the process dies."""
+        lock = FileLock(self.path / ".lock")
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(f"Another process is working on {self.path}; wait for it.") from None
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(f"Another process is working on {self.path}; wait for it.") from None
+        try:
             yield
         finally:
-            os.close(descriptor)
+            lock.release()
 
     def is_locked(self) -> bool:
         """Whether a living process works on the run."""

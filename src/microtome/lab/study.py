@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from microtome.audit import Audit
 from microtome.errors import ConfigError, NumericsError, suggest
 from microtome.lab.figures import Figure
+from microtome.values import Seed, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,12 +97,8 @@ class Cost:
     flops: float = 0.0
 
 
-class Study(BaseModel):
+class Study(Value):
     """A configuration that knows its steps; its fields are the YAML, the flags and their help."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
     name: ClassVar[str]
     """The word after `microtome run`, and the run's folder."""
@@ -113,7 +109,7 @@ class Study(BaseModel):
     """Hub id or folder of the base model, or specimen:world; none is assumed."""
     steps: tuple[str, ...] = ()
     """Steps to do, comma-separated; all when empty. Steps done one by one land in one run."""
-    seed: int = 42
+    seed: Seed = 42
     """Seed of every random choice."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda, cuda:1 or mps."""

@@ -17,6 +17,7 @@ import pyarrow.parquet
 
 from microtome import files
 from microtome.errors import RunError
+from microtome.lab.cells import cell
 from microtome.lab.study import Rows
 
 if TYPE_CHECKING:
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 def from_rows(name: str, rows: "Rows | pd.DataFrame") -> pa.Table:
     """An Arrow table; its columns are those of all rows, in the order they are first met."""
     if not isinstance(rows, Sequence):
-        return pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
+        frame = rows.rename(columns=_cell)
+        for column in frame.select_dtypes("object"):
+            frame[column] = frame[column].map(_cell)
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    return pa.table({column: _column(name, column, rows) for column in columns})
+    return pa.table({_cell(column): _column(name, column, rows) for column in columns})
 
 
 def _column(table: str, column: str, rows: Rows) -> pa.Array:
@@ -51,10 +55,20 @@ def to_parquet(table: pa.Table) -> bytes:
 
 
 def to_csv(table: pa.Table) -> bytes:
-    """CSV with a header."""
+    """CSV with a header; texts that a spreadsheet would run as formulas are marked as texts."""
     buffer = io.BytesIO()
-    pa.csv.write_csv(table, buffer)
+    names = [cell(name) for name in table.column_names]
+    pa.csv.write_csv(pa.table([_harmless(column) for column in table.columns], names), buffer)
     return buffer.getvalue()
+
+
+def _harmless(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of texts with every cell made harmless; any other as it is."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    return pa.chunked_array([pa.array(map(cell, column.to_pylist()), column.type)])
 
 
 def read_parquet(path: Path, sha256: str | None = None) -> pa.Table:

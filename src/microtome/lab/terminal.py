@@ -18,6 +18,17 @@ from rich.progress import (
 )
 
 from microtome.audit import Audit
+from microtome.characters import shown
+
+
+def plain(text: str) -> str:
+    """`text` for rich, on one line and as it is: neither markup nor escape sequences act."""
+    return escape(shown(text))
+
+
+def tell(text: str) -> None:
+    """One line on standard output, with nothing in it that acts on the terminal."""
+    print(shown(text))
 
 
 def wide() -> Console:
@@ -33,17 +44,17 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One plain line."""
-        self.console.print(escape(text), highlight=False)
+        self.console.print(plain(text), highlight=False)
 
     def warn(self, text: str) -> None:
         """One line that stands out."""
-        self.console.print(f"[bold yellow]warning:[/] {escape(text)}", highlight=False)
+        self.console.print(f"[bold yellow]warning:[/] {plain(text)}", highlight=False)
 
     def failed(self, step: str, audits: Iterable[Mapping[str, Any]]) -> None:
         """Every audit that failed, loudly."""
         for row in audits:
             where = f"in {row['failed']} of {row['units']} units"
-            text = escape(f"{step}: {Audit.from_row(row)}, {where}. {row['note']}".rstrip())
+            text = plain(f"{step}: {Audit.from_row(row)}, {where}. {row['note']}".rstrip())
             self.console.print(f"[bold red]audit failed[/] {text}", highlight=False)
 
     @contextmanager
@@ -60,8 +71,8 @@ class Terminal:
             TextColumn("{task.fields[unit]}"),
         )  # fmt: skip
         with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task(escape(f"{step} {of}"), total=total, completed=done, unit="")
-            yield Bar(lambda unit: progress.update(task, advance=1, unit=escape(unit[:40])))
+            task = progress.add_task(plain(f"{step} {of}"), total=total, completed=done, unit="")
+            yield Bar(lambda unit: progress.update(task, advance=1, unit=plain(unit[:40])))
 
 
 @dataclass(frozen=True)

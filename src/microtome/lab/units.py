@@ -67,7 +67,8 @@ def unpack(content: bytes, key: str) -> Product:
         raise RunError(f"it holds unit {text['unit']!r}, another one's product")
     return Product(
         tables=json.loads(text["tables"]),
-        arrays=safetensors.numpy.load(blob),
+        # safetensors hands tensors out in the order of a hash, which differs between processes.
+        arrays=dict(sorted(safetensors.numpy.load(blob).items())),
         audits=tuple(Audit.from_row(row) for row in json.loads(text["audits"])),
     )
 
@@ -93,5 +94,7 @@ def read_unit(path: Path, key: str) -> Product | None:
         return unpack(path.read_bytes(), key)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from None
     except RunError as error:
         raise RunError(f"{path} is damaged: {error}.") from None

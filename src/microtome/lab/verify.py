@@ -1,6 +1,7 @@
 """Verification: hash every file again and name those that are missing or not what was written."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from microtome import files
 from microtome.errors import RunError
@@ -23,7 +24,10 @@ class Verification:
 
 
 def verify(folder: RunFolder) -> Verification:
-    """Check configuration, manifest, units and artifacts of a run."""
+    """Check configuration, manifest, units and artifacts of a run, whatever is wrong with each.
+
+    Without a sound manifest the units that are there are still checked, by the hash in each.
+    """
     problems = []
     try:
         folder.configuration()
@@ -32,7 +36,9 @@ def verify(folder: RunFolder) -> Verification:
     try:
         manifest = folder.manifest()
     except RunError as error:
-        return Verification(2, (*problems, str(error)))
+        loose = _loose_units(folder)
+        found = [problem for problem in loose.values() if problem]
+        return Verification(2 + len(loose), (*problems, str(error), *found))
     units = damaged_units(folder, manifest)
     artifacts = damaged_artifacts(folder, manifest)
     if manifest.status != "finished":
@@ -46,14 +52,8 @@ def damaged_units(folder: RunFolder, manifest: Manifest) -> dict[str, str]:
     problems = {}
     for step, record in manifest.steps.items():
         for key, sha256 in record.units.items():
-            path = folder.unit(step, key)
-            try:
-                if read_unit(path, key) is None:
-                    problems[key] = f"{path} is missing."
-                elif files.sha256_file(path) != sha256:
-                    problems[key] = f"{path} is not the file that was written."
-            except RunError as error:
-                problems[key] = str(error)
+            if problem := _unit(folder.unit(step, key), key, sha256):
+                problems[key] = problem
     return problems
 
 
@@ -61,9 +61,40 @@ def damaged_artifacts(folder: RunFolder, manifest: Manifest) -> dict[str, str]:
     """Per artifact that is missing or changed, what is wrong with it."""
     problems = {}
     for name, artifact in manifest.artifacts.items():
-        path = files.inside(folder.path, name)
-        if not path.is_file():
-            problems[name] = f"{path} is missing."
-        elif files.sha256_file(path) != artifact.sha256:
-            problems[name] = f"{path} is damaged: its hash is not the manifest's."
+        if problem := _artifact(folder, name, artifact.sha256):
+            problems[name] = problem
     return problems
+
+
+def _loose_units(folder: RunFolder) -> dict[str, str]:
+    paths = sorted((folder.path / "units").glob("*/*.unit"))
+    return {str(path): _unit(path, path.stem) for path in paths}
+
+
+def _unit(path: Path, key: str, sha256: str = "") -> str:
+    """What is wrong with a unit's file; "" for nothing."""
+    try:
+        if read_unit(path, key) is None:
+            return f"{path} is missing."
+        if sha256 and files.sha256_file(path) != sha256:
+            return f"{path} is not the file that was written."
+    except RunError as error:
+        return str(error)
+    return ""
+
+
+def _artifact(folder: RunFolder, name: str, sha256: str) -> str:
+    """What is wrong with an artifact; "" for nothing."""
+    try:
+        path = files.inside(folder.path, name)
+        if not path.exists():
+            return f"{path} is missing."
+        if not path.is_file():
+            return f"{path} is damaged: it is no file; move it away."
+        if files.sha256_file(path) != sha256:
+            return f"{path} is damaged: its hash is not the manifest's."
+    except RunError as error:
+        return str(error)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    return ""

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from microtome.errors import ConfigError, InputError, ModelError, first_line
 from microtome.model.adapters import AdapterBank, merged
 from microtome.model.anatomy import Anatomy, anatomy_of
 from microtome.model.check import demand
+from microtome.model.config import read_config
 from microtome.model.model import Model
 from microtome.model.parts import Parts
 from microtome.model.quiet import quietly
@@ -50,7 +50,7 @@ def load(
             f"save_pretrained(folder) and load that folder."
         )
     source = model_source(str(name))
-    config = _config(source, trust_remote_code)
+    config = read_config(source.path, source.name, trust_remote_code=trust_remote_code)
     entry = (anatomy or anatomy_of(config.model_type)).of(config.get_text_config())
     chosen = choose_dtype(dtype, config)
     first = torch.float32 if merge and adapter else chosen
@@ -94,15 +94,6 @@ def choose_dtype(name: str, config: Any) -> torch.dtype:
     return DTYPES[name]
 
 
-def _config(source: Source, trust: bool) -> Any:
-    try:
-        return AutoConfig.from_pretrained(source.path, trust_remote_code=trust)
-    except (ValueError, OSError, KeyError) as error:
-        raise ModelError(
-            f"The configuration of {source.name} cannot be read: {first_line(error)}"
-        ) from error
-
-
 def _placement(
     device_map: str | dict[str, Any] | None, quantization: Quantization | None
 ) -> dict[str, Any]:
@@ -126,7 +117,7 @@ def _weights(source: Source, dtype: torch.dtype, trust: bool, options: dict[str,
             output_loading_info=True,
             **options,
         )
-    except (ValueError, OSError, RuntimeError, ImportError, SafetensorError) as error:
+    except Exception as error:  # sizes that cannot be stop in the middle of some arithmetic
         raise ModelError(
             f"The weights of {source.name} cannot be loaded: {first_line(error)}"
         ) from error

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
+from microtome.model.config import config_of
 from microtome.model.load import choose_dtype
-from microtome.model.source import model_source
 
 
 def predicted_bytes(
@@ -26,7 +26,7 @@ def predicted_bytes(
     adapters: Sequence[Path] = (),
 ) -> int:
     """Bytes for a model (hub id, folder or specimen), its adapters, and batches of that size."""
-    config = AutoConfig.from_pretrained(model_source(name, weights=False).path)
+    config = config_of(name)
     number = choose_dtype(dtype, config).itemsize
     with torch.device("meta"):
         hf = AutoModelForCausalLM.from_config(config)

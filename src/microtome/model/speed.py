@@ -12,15 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 
 from microtome.model.anatomy import anatomy_of
+from microtome.model.config import config_of
 from microtome.model.load import choose_device, choose_dtype
-from microtome.model.source import model_source
 
 BUDGET = 1.0
 """Seconds that timing may take, building the block aside."""
@@ -92,8 +91,7 @@ def _timed(call: Callable[[], object], device: torch.device) -> float:
 
 
 def _config(name: str) -> Any:
-    path: Path = model_source(name, weights=False).path
-    return AutoConfig.from_pretrained(path).get_text_config()
+    return config_of(name).get_text_config()
 
 
 def _one_block(config: Any, dtype: torch.dtype) -> Any:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from microtome.errors import ModelError
+from microtome.model.config import read_config
 from microtome.model.quiet import quietly
 from microtome.model.source import SPECIMEN, TEXTS, model_source
 
@@ -23,7 +24,7 @@ def tiny_model(name: str, folder: Path, *, seed: int = 0) -> Path:
     """Save the stand-in for a model (folder or hub id) into `folder`; fetches no weights."""
     path = _without_weights(name)
     try:
-        config = AutoConfig.from_pretrained(path).get_text_config()
+        config = read_config(path, name).get_text_config()
         tokenizer = AutoTokenizer.from_pretrained(path)
     except (ValueError, OSError, KeyError) as error:
         raise ModelError(

@@ -37,15 +37,12 @@ def speed_of(study: Configuration) -> float:
 
 def memory_of(study: Configuration, layers: int) -> int:
     """Bytes for the model, a batch, and fp32 dictionaries of the stated width at every layer."""
-    from transformers import AutoConfig
-
+    from microtome.model.config import config_of
     from microtome.model.memory import predicted_bytes
-    from microtome.model.source import model_source
 
     longest = max(map(tokens_of, _prompts(study)))
     base = predicted_bytes(study.model, dtype=study.dtype, rows=study.max_rows, tokens=longest)
-    folder = model_source(study.model, weights=False).path
-    d_model = int(AutoConfig.from_pretrained(folder).get_text_config().hidden_size)
+    d_model = int(config_of(study.model).get_text_config().hidden_size)
     d_dict = 2 * d_model if study.random_dictionary or study.specimen else _width(study.width)
     return base + layers * 2 * 4 * d_model * d_dict
 
