@@ -187,7 +187,7 @@ class Loop:
         self.fellows.average(list(parts.values()))
         values = {name: float(value) for name, value in parts.items()}
         recipe, tokens = self.plan.recipes[i], self.step * self.plan.batch
-        rate = recipe.rate * self.plan.schedule.at(self.step - 1)
+        rate = self.optimisers[i].param_groups[0]["lr"]
         told = {"name": recipe.label, "step": self.step, "tokens": tokens, **values}
         return told | {"dead": self.modules[i].dead(), "lr": rate}
 

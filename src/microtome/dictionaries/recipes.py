@@ -35,10 +35,11 @@ class Recipe:
     """A linear map from input to output beside the latents (transcoders only)."""
     seed: int = 0
     lr: float | None = None
-    """Peak learning rate; None is 2e-4 / sqrt(d_dict / 2^14)."""
+    """Peak learning rate; None is 2e-4 / sqrt(d_dict / 2^14), and 5e-4 / ... for a ReLU."""
     name: str = ""
     """In logs and folders; the site's name where left out."""
     kind: ClassVar[str] = ""
+    usual_lr: ClassVar[float] = 2e-4
 
     def __post_init__(self) -> None:
         for field in ("site", "target"):
@@ -68,7 +69,7 @@ class Recipe:
     @property
     def rate(self) -> float:
         """The peak learning rate."""
-        return self.lr if self.lr is not None else 2e-4 / (self.d_dict / 2**14) ** 0.5
+        return self.lr if self.lr is not None else self.usual_lr / (self.d_dict / 2**14) ** 0.5
 
     @property
     def rates(self) -> Mapping[str, float]:
@@ -229,6 +230,7 @@ class ReLU(Penalised):
     l1: float | None = None
     """A fixed weight of Σ|f| (relative to the variance) in place of a target L0."""
     kind = "relu"
+    usual_lr = 5e-4
     weight = "l1"
 
 

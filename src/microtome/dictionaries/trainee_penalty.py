@@ -6,7 +6,11 @@
 The step function has no gradient; θ gets a straight-through one, a kernel of width ε around it.
 λ is steered to an L0 by a controller, or fixed, and then rises over the first tenth:
 
-    e = log(L0 of the batch / L0 aimed at),     log λ ← log λ + I e + P (e − e of the step before)
+    e = log(L0 of the batch / L0 aimed at)
+    log λ ← log λ + I min(1, max(−1, e)) + P (e − e of the step before)
+
+JumpReLU starts at its target and is held there. ReLU starts dense and small: its I grows with the
+training, because directions that were not found before λ is large are not found any more.
 """
 
 from __future__ import annotations
@@ -24,8 +28,10 @@ from microtome.dictionaries.trainee import Outcome, trainee_of
 from microtome.dictionaries.trainee_flat import Flat
 
 _RISE = 0.1
-_INTEGRAL, _PROPORTIONAL = 0.02, 1.0
-"""Of the controller; the first is per step."""
+_FASTEST = 0.05
+"""Largest I of the controller, per step."""
+_REACH = 8.4
+"""By how much log λ of a ReLU can grow over a whole training."""
 _RANGE = 1e4
 """A weight stays within this factor of its start: an L0 out of reach must not run away with it."""
 
@@ -36,6 +42,8 @@ class Penalised(Flat):
     recipe: recipes.Penalised
     start_share = 0.0
     """What the penalty is of the variance at the L0 that is aimed at, when steering begins."""
+    proportional = 1.0
+    """P of the controller."""
 
     def __init__(self, recipe: recipes.Penalised, d_in: int, d_out: int, dead_after: int) -> None:
         super().__init__(recipe, d_in, d_out, dead_after)
@@ -43,8 +51,10 @@ class Penalised(Flat):
         fixed = self.start_weight if recipe.fixed is None else recipe.fixed
         self.register_buffer("weight", torch.tensor(float(fixed)))
         self.register_buffer("excess", torch.zeros(()))
+        self.register_buffer("done", torch.zeros((), dtype=torch.float64))
         self.weight: Tensor
         self.excess: Tensor
+        self.done: Tensor
 
     def pre(self, x: Tensor) -> Tensor:
         """Pre-activations of normed inputs, negative ones as 0, in fp32."""
@@ -58,14 +68,19 @@ class Penalised(Flat):
         """What the weight multiplies, per token."""
         raise NotImplementedError
 
+    def integral(self, done: float) -> float:
+        """I of the controller at this share of the training."""
+        return _FASTEST
+
     @torch.no_grad()
-    def steer(self, l0: Tensor) -> None:
+    def steer(self, l0: Tensor, done: float) -> None:
         """The next step's weight, by how many latents fired too much on this one."""
-        excess = (l0.clamp(min=1e-3) / self.recipe.aim).log().clamp(-1, 1)
-        change = excess - self.excess
-        self.weight.mul_((_INTEGRAL * excess + _PROPORTIONAL * change).exp())
+        excess = (l0.clamp(min=1e-3) / self.recipe.aim).log()
+        change = self.proportional * (excess - self.excess)
+        self.weight.mul_((self.integral(done) * excess.clamp(-1, 1) + change).exp())
         self.weight.clamp_(self.start_weight / _RANGE, self.start_weight * _RANGE)
         self.excess.copy_(excess)
+        self.done.fill_(done)
 
     def reconstruction(self, x: Tensor) -> Tensor:
         return self.features(self.pre(x)) @ self.w_dec
@@ -83,7 +98,7 @@ class Penalised(Flat):
         parts = {"fvu": fvu.detach(), "l0": l0, "penalty": penalty.detach()}
         parts["weight"] = self.weight.clone()
         if self.training and self.recipe.fixed is None:
-            self.steer(l0)
+            self.steer(l0, done)
         return Outcome(fvu + penalty, parts, firing.sum(0))
 
 
@@ -92,6 +107,10 @@ class Shrinking(Penalised):
 
     recipe: recipes.ReLU
     start_share = 1.0
+    start_scale = 0.05
+
+    def integral(self, done: float) -> float:
+        return min(_FASTEST, _REACH * 2 * done * (done - float(self.done)))
 
     def penalty(self, pre: Tensor) -> Tensor:
         return pre.sum(-1).mean() / float(self.w_dec.shape[1] ** 0.5)
@@ -105,6 +124,7 @@ class Jumping(Penalised):
 
     recipe: recipes.JumpReLU
     start_share = 0.1
+    proportional = 2.0
 
     def __init__(self, recipe: recipes.JumpReLU, d_in: int, d_out: int, dead_after: int) -> None:
         super().__init__(recipe, d_in, d_out, dead_after)
