@@ -41,7 +41,7 @@ def test_one_flipped_bit_is_refused_and_never_becomes_a_dictionary(tmp_path, whe
         damaged = bytearray(content)
         damaged[draw.randrange(first, last)] ^= 1 << draw.randrange(8)
         (tmp_path / NAME).write_bytes(damaged)
-        with pytest.raises(RunError, match="damaged .*delete it to train from the start") as caught:
+        with pytest.raises(RunError, match=r"damaged .*delete it to train from the start") as caught:
             train(asked, x, **options)
         assert "\n" not in str(caught.value)
     (tmp_path / NAME).write_bytes(content)

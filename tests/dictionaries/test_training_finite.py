@@ -86,7 +86,7 @@ def test_a_training_that_diverges_stops_before_the_step(tmp_path, asked) -> None
     """Every checkpoint between two log lines is finite, and a later start says the same."""
     options = {"steps": 60, "batch": 128, "lr": 1e30, "save_every": 1, "log_every": 1000}
     for _ in range(2):
-        with pytest.raises(NumericsError, match="diverged .*use a smaller lr"):
+        with pytest.raises(NumericsError, match=r"diverged .*use a smaller lr"):
             train(asked, activations(2000), **options, checkpoint=tmp_path)
         if (tmp_path / NAME).exists():
             held = load_file(tmp_path / NAME)

@@ -167,7 +167,7 @@ def test_bad_numbers_are_refused_in_a_sentence() -> None:
 def test_a_transcoder_predicts_what_comes_later() -> None:
     for site, target in ((mlp_out[1], mlp_in[1]), (resid_post[2], resid_pre[1]),
                          (mlp_in[1], resid_mid[1]), (resid_post[-1], mlp_in[-1])):  # fmt: skip
-        with pytest.raises(ConfigError, match="computes .* first; exchange site and target"):
+        with pytest.raises(ConfigError, match=r"computes .* first; exchange site and target"):
             TopK(8, site, target, k=2)
     for site, target in ((mlp_in[1], mlp_out[1]), (resid_post[1], resid_pre[3]),
                          (resid_post[-1], mlp_in[2]), (resid_mid[0], mlp_in[0])):  # fmt: skip

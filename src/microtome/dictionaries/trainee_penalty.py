@@ -73,9 +73,19 @@ class Penalised(Flat):
         return _FASTEST
 
     @torch.no_grad()
+    def start(self, x: Tensor, y: Tensor) -> None:
+        super().start(x, y)
+        fired = self.features(self.pre(self.normed(x, y)[0])) > 0
+        self.excess.copy_(self.beyond(fired.sum() / len(x)))
+
+    def beyond(self, l0: Tensor) -> Tensor:
+        """By how much, as a logarithm, more latents fire than are aimed at."""
+        return (l0.clamp(min=1e-3) / self.recipe.aim).log()
+
+    @torch.no_grad()
     def steer(self, l0: Tensor, done: float) -> None:
         """The next step's weight, by how many latents fired too much on this one."""
-        excess = (l0.clamp(min=1e-3) / self.recipe.aim).log()
+        excess = self.beyond(l0)
         change = self.proportional * (excess - self.excess)
         self.weight.mul_((self.integral(done) * excess.clamp(-1, 1) + change).exp())
         self.weight.clamp_(self.start_weight / _RANGE, self.start_weight * _RANGE)
