@@ -4,7 +4,7 @@
 1,200 steps of 2,048. L0 is counted on 8,192 fresh tokens with the hard threshold of the finished
 dictionary; MMCS is the mean over the planted atoms of the largest cosine with a learnt one.
 SAELens trains by its own trainer with its defaults, at its default learning rate and at ours, and
-with the coefficient that comes nearest to the same L0.
+with other coefficients.
 
     python bench/planted_atoms.py [--seeds 1] [--only jumprelu]
     python bench/planted_atoms.py --saelens        in an environment with sae-lens alone
@@ -55,7 +55,7 @@ def ours(seed: int, only: str) -> None:
     from microtome.model.site import resid_post
 
     _, x = planted(2**18, seed)
-    _, fresh = planted(8192, 1000 + seed)
+    _, fresh = planted(8192, 9 + seed)
     for kind, made in KINDS.items():
         if only in ("", kind):
             target = {"l0" if issubclass(made, Penalised) else "k": ACTIVE}
@@ -76,9 +76,15 @@ def saelens(seed: int, only: str) -> None:
     """SAELens's recipes by its trainer; inputs scaled as its own option does."""
     from sae_lens.saes.batchtopk_sae import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig
     from sae_lens.saes.jumprelu_sae import JumpReLUTrainingSAE, JumpReLUTrainingSAEConfig
+    from sae_lens.saes.matryoshka_batchtopk_sae import (
+        MatryoshkaBatchTopKTrainingSAE,
+        MatryoshkaBatchTopKTrainingSAEConfig,
+    )
     from sae_lens.saes.standard_sae import StandardTrainingSAE, StandardTrainingSAEConfig
     from sae_lens.saes.topk_sae import TopKTrainingSAE, TopKTrainingSAEConfig
 
+    nested = (MatryoshkaBatchTopKTrainingSAE, MatryoshkaBatchTopKTrainingSAEConfig)
+    widths = [ATOMS >> i for i in (4, 3, 2, 1, 0)]
     topk = (TopKTrainingSAE, TopKTrainingSAEConfig)
     batchtopk = (BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig)
     jump = (JumpReLUTrainingSAE, JumpReLUTrainingSAEConfig)
@@ -86,12 +92,14 @@ def saelens(seed: int, only: str) -> None:
     for lr in (3e-4, OUR_LR):
         saelens_one("topk", topk, seed, lr, only, k=ACTIVE)
         saelens_one("batchtopk", batchtopk, seed, lr, only, k=ACTIVE)
+        saelens_one("matryoshka", nested, seed, lr, only, k=ACTIVE, matryoshka_widths=widths)
         saelens_one("jumprelu", jump, seed, lr, only)
         saelens_one("relu", relu, seed, lr, only)
     saelens_one("jumprelu", jump, seed, OUR_LR, only, l0_coefficient=2.0)
     quadratic = {"jumprelu_sparsity_loss_mode": "quadratic", "target_l0": float(ACTIVE)}
     saelens_one("jumprelu", jump, seed, OUR_LR, only, **quadratic)
-    saelens_one("relu", relu, seed, OUR_LR, only, l1_coefficient=3.0)
+    saelens_one("jumprelu", jump, seed, OUR_LR, only, normalize_activations="none")
+    saelens_one("relu", relu, seed, OUR_LR, only, l1_coefficient=5.0)
 
 
 def saelens_one(kind: str, made: Any, seed: int, lr: float, only: str, **options: Any) -> None:
@@ -101,11 +109,11 @@ def saelens_one(kind: str, made: Any, seed: int, lr: float, only: str, **options
     if only not in ("", kind):
         return
     _, x = planted(2**18, seed)
-    _, fresh = planted(8192, 1000 + seed)
+    _, fresh = planted(8192, 9 + seed)
     torch.manual_seed(seed)
     start = time.process_time()
-    scaled = {"normalize_activations": "expected_average_only_in"}
-    sae = made[0](made[1](d_in=D, d_sae=ATOMS, **scaled, **options))
+    scaled = {"normalize_activations": "expected_average_only_in"} | options
+    sae = made[0](made[1](d_in=D, d_sae=ATOMS, **scaled))
     plan = SAETrainerConfig(
         total_training_samples=STEPS * BATCH, train_batch_size_samples=BATCH, lr=lr, lr_end=lr,
         n_batches_for_norm_estimate=20,

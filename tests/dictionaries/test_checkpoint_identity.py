@@ -41,7 +41,9 @@ def test_one_flipped_bit_is_refused_and_never_becomes_a_dictionary(tmp_path, whe
         damaged = bytearray(content)
         damaged[draw.randrange(first, last)] ^= 1 << draw.randrange(8)
         (tmp_path / NAME).write_bytes(damaged)
-        with pytest.raises(RunError, match=r"damaged .*delete it to train from the start") as caught:
+        with pytest.raises(
+            RunError, match=r"damaged .*delete it to train from the start"
+        ) as caught:
             train(asked, x, **options)
         assert "\n" not in str(caught.value)
     (tmp_path / NAME).write_bytes(content)
@@ -71,8 +73,13 @@ def test_two_teachers_are_two_trainings(tmp_path) -> None:
     x, options = activations(1000), {"steps": 2, "batch": 128, "checkpoint": tmp_path}
     train(Taught(32, SITE, k=4, teacher=teacher), x, **options)
     train(Taught(32, SITE, k=4, teacher=teacher.clone()), x, **options)
-    for changed in (Taught(32, SITE, k=4, teacher=other), Taught(32, SITE, k=4, aux_weight=0.1),
-                    Taught(32, SITE, k=4, teacher=teacher, k_aux=3), TopK(32, SITE, k=4)):  # fmt: skip
+    same = Taught(32, SITE, k=4, teacher=teacher)
+    for changed in (
+        replace(same, teacher=other),
+        replace(same, aux_weight=0.1),
+        replace(same, k_aux=3),
+        TopK(32, SITE, k=4),
+    ):
         with pytest.raises(RunError, match="belongs to another training"):
             train(changed, x, **options)
     with pytest.raises(ConfigError, match="A Linear stands in a recipe"):

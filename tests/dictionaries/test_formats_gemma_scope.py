@@ -160,6 +160,6 @@ def test_the_limit_of_compressed_arrays_is_named(tmp_path, monkeypatch) -> None:
     """Uncompressed arrays are mapped and have none."""
     monkeypatch.setattr(reading, "COMPRESSED_LIMIT", 2000)
     folder = gemma_scope(tmp_path / "small", compressed=True)
-    with pytest.raises(DictionaryError, match=r"claims 4,096 bytes; .* at most 2,000 bytes"):
+    with pytest.raises(DictionaryError, match=r"claims 4,096 bytes; .* up to 2,000 bytes"):
         load_dictionary(folder)
     assert load_dictionary(gemma_scope(tmp_path / "mapped")).d_dict == 64

@@ -54,12 +54,12 @@ class Recipe:
 
     def _demand_order(self) -> None:
         """A transcoder predicts what the model computes later."""
-        if isinstance(self.site, Site) and isinstance(self.target, Site):
-            if precedes(self.target, self.site):
-                raise ConfigError(
-                    f"A transcoder from {self.site} to {self.target} was asked for, and the model "
-                    f"computes {self.target} first; exchange site and target."
-                )
+        ends = isinstance(self.site, Site) and isinstance(self.target, Site)
+        if ends and precedes(self.target, self.site):
+            raise ConfigError(
+                f"A transcoder from {self.site} to {self.target} was asked for, and the model "
+                f"computes {self.target} first; exchange site and target."
+            )
 
     def _demand(self, name: str, value: float | None, rule: str, *, zero: bool = False) -> None:
         """ConfigError unless a number is finite and above 0 (or 0, where that may be); None is."""

@@ -11,9 +11,9 @@ from typing import Any
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.formats.hooks import module_site
 from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.variant import variant_of
 from microtome.dictionaries.formats.weights import read_safetensors
 from microtome.dictionaries.nonlinearity import JumpReLU
-from microtome.dictionaries.formats.variant import variant_of
 from microtome.dictionaries.sae import SAE
 from microtome.dictionaries.transcoder import Transcoder
 from microtome.errors import DictionaryError

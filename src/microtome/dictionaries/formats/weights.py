@@ -128,8 +128,8 @@ def _demand_size(info: zipfile.ZipInfo, header: int, claimed: int) -> None:
         )
     if info.compress_type != zipfile.ZIP_STORED and claimed > COMPRESSED_LIMIT:
         raise ValueError(
-            f"{info.filename} is compressed and claims {claimed:,} bytes; compressed arrays of at "
-            f"most {COMPRESSED_LIMIT:,} bytes are read, and uncompressed ones (np.savez) of any size"
+            f"{info.filename} is compressed and claims {claimed:,} bytes; compressed arrays are "
+            f"read up to {COMPRESSED_LIMIT:,} bytes, uncompressed ones (np.savez) at any size"
         )
 
 

@@ -1,8 +1,9 @@
 """The dictionaries of a run: found for every layer, checked against the model, or made at random.
 
 A repository or folder may hold `layer_12/width_16k/average_l0_82` (GemmaScope) or
-`layer_12_width_16k_l0_small` (GemmaScope 2), of which the width and the nearest L0 are taken, or one
-dictionary per layer, named as any library names it. One of resid_pre[l + 1] reads resid_post[l].
+`layer_12_width_16k_l0_small` (GemmaScope 2), of which the width and the nearest L0 are taken, or
+one dictionary per layer, named as any library names it. One of resid_pre[l + 1] reads
+resid_post[l].
 Missing weights are an error: random directions are taken only where they were asked for.
 """
 
