@@ -54,8 +54,8 @@ class Recipe:
 
     def _demand_order(self) -> None:
         """A transcoder predicts what the model computes later."""
-        ends = isinstance(self.site, Site) and isinstance(self.target, Site)
-        if ends and precedes(self.target, self.site):
+        site, target = self.site, self.target
+        if isinstance(site, Site) and isinstance(target, Site) and precedes(target, site):
             raise ConfigError(
                 f"A transcoder from {self.site} to {self.target} was asked for, and the model "
                 f"computes {self.target} first; exchange site and target."
