@@ -1,5 +1,9 @@
 """GemmaScope files against the published formula, and where their names say they belong."""
 
+import io
+import tracemalloc
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +11,7 @@ import pytest
 import torch
 
 import microtome as mt
+from microtome.dictionaries.formats import weights as reading
 from microtome.dictionaries.load import load_dictionary
 from microtome.errors import DictionaryError, NumericsError
 from microtome.model.site import attn_z, mlp_normed, mlp_out, resid_post, resid_pre
@@ -109,3 +114,52 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-400])
     with pytest.raises(DictionaryError, match=r"cannot be read as a \.npz"):
         load_dictionary(file)
+
+
+def claiming(folder: Path, shape: tuple[int, ...], compression: int, content: bytes) -> Path:
+    """A params.npz whose b_enc has a header for this shape, whatever follows it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    header = io.BytesIO()
+    described = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    np.savez(folder / "params.npz", **{k: v.numpy() for k, v in parameters(16, 64).items()})
+    with zipfile.ZipFile(folder / "params.npz", "a", compression) as archive:
+        archive.writestr("more.npy", header.getvalue() + content)
+    return folder
+
+
+def peak(work: Callable[[], object]) -> int:
+    """Bytes that Python and numpy had allocated at most while it ran."""
+    tracemalloc.start()
+    try:
+        work()
+    finally:
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return most
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_header_that_claims_sixteen_gigabytes_allocates_nothing(tmp_path, compression) -> None:
+    folder = claiming(tmp_path, (4_000_000_000,), compression, b"few bytes")
+
+    def refused() -> None:
+        with pytest.raises(DictionaryError, match=r"claims 16,000,000,000 bytes, and 9 follow it"):
+            load_dictionary(folder)
+
+    assert peak(refused) < 2**24
+
+
+@pytest.mark.parametrize("shape", [(2, -8), (-1,), (65, 1)])
+def test_a_header_of_another_size_than_the_content_is_refused(tmp_path, shape) -> None:
+    with pytest.raises(DictionaryError, match=r"its header claims|has a header that claims"):
+        load_dictionary(claiming(tmp_path, shape, zipfile.ZIP_DEFLATED, bytes(256)))
+
+
+def test_the_limit_of_compressed_arrays_is_named(tmp_path, monkeypatch) -> None:
+    """Uncompressed arrays are mapped and have none."""
+    monkeypatch.setattr(reading, "COMPRESSED_LIMIT", 2000)
+    folder = gemma_scope(tmp_path / "small", compressed=True)
+    with pytest.raises(DictionaryError, match=r"claims 4,096 bytes; .* up to 2,000 bytes"):
+        load_dictionary(folder)
+    assert load_dictionary(gemma_scope(tmp_path / "mapped")).d_dict == 64

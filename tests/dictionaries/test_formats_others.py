@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from microtome.dictionaries.formats.variant import variant_of
 from microtome.dictionaries.load import load_dictionary
 from microtome.dictionaries.sae import SAE
 from microtome.dictionaries.transcoder import Transcoder
@@ -69,6 +70,48 @@ def test_gemma_scope_2_without_its_configuration(tmp_path: Path) -> None:
     assert (found.site_in, found.site_out) == (attn_z[5], attn_z[5])
     with pytest.raises(DictionaryError, match="architecture 'topk'; GemmaScope 2"):
         load_dictionary(gemma_scope_2(tmp_path / "other", {"architecture": "topk"}))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("gemma-v3-1b-it", "google/gemma-3-1b-it"),
+        ("gemma-v3-270m-pt", "google/gemma-3-270m"),
+        ("google/gemma-v3-27b-pt", "google/gemma-3-27b-pt"),
+        ("gemma-3-4b-pt", "google/gemma-3-4b-pt"),
+        ("other/gemma-2-v3-x", "other/gemma-2-v3-x"),
+    ],
+)
+def test_gemma_scope_2_names_the_model_as_the_hub_does(tmp_path, theirs, ours) -> None:
+    config = {"model_name": theirs, "hf_hook_point_in": "model.layers.7.output"}
+    assert load_dictionary(gemma_scope_2(tmp_path, config)).origin.model == ours
+
+
+def test_gemma_scope_2_folders_tell_width_and_level(tmp_path: Path) -> None:
+    inside = "gemma-scope-2-270m-pt/resid_post_all/layer_5_width_16k_l0_small"
+    found = load_dictionary(gemma_scope_2(tmp_path / inside, None))
+    assert found.site_in == resid_post[5]
+    assert found.origin.model == "google/gemma-3-270m"
+    assert found.origin.facts == {"width": "16k", "level": "small"}
+    told = load_dictionary(gemma_scope_2(tmp_path / inside, {"l0": 18, "width": 16384}))
+    assert told.origin.facts == {"width": 16384, "level": "small", "average_l0": 18}
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("resid_post/layer_12_width_16k_l0_small/params.safetensors", ("16k", 15, "small")),
+        ("resid_post/layer_12_width_262k_l0_big", ("262k", 105, "big")),
+        ("transcoder/layer_5_width_1m_l0_medium_affine", ("1m", 45, "medium")),
+        ("layer_12/width_16k/average_l0_82/params.npz", ("16k", 82, "82")),
+        ("layer_12/width_65k", ("65k", None, "")),
+        ("layer_12/average_l0_82", None),
+        ("blocks.8.hook_resid_pre", None),
+    ],
+)
+def test_a_variant_is_read_from_its_path(path: str, found: tuple | None) -> None:
+    variant = variant_of(path)
+    assert (variant and (variant.width, variant.l0, variant.level)) == found
 
 
 def sparsify(folder: Path, **config: Any) -> Path:

@@ -70,6 +70,9 @@ def test_refusals_are_one_sentence(asked):
         (replace(asked, texts="nowhere.txt"), "nowhere.txt"),
         (replace(asked, batch=10**6), "smaller batch"),
         (replace(asked, options={"sparsity": 1.0}), "no 'sparsity'"),
+        (replace(asked, kind="jumprelu", k=None, options={"sparsity": -1.0}), "sparsity=-1"),
+        (replace(asked, kind="relu", k=None, options={"l0": 128.0}), "l0=128"),
+        (replace(asked, sites=["mlp_out[1]"], targets=["mlp_in[1]"]), "mlp_in.1. first; exchange"),
     ):
         with pytest.raises(MicrotomeError, match=message) as caught:
             run(replace(wrong, out=asked.out / message[:3]), say=lambda line: None)

@@ -7,7 +7,7 @@ import torch
 from microtome.dictionaries.load import save_dictionary
 from microtome.dictionaries.random import random_dictionary
 from microtome.errors import AdapterError, DictionaryError
-from microtome.model.site import resid_post
+from microtome.model.site import resid_post, resid_pre
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.shelf import layers_of, load_dictionaries, located
 
@@ -38,9 +38,66 @@ def test_of_the_default_repository_the_width_and_the_nearest_l0_are_taken(monkey
     assert sparse == {6: f"{own}/layer_6/width_16k/average_l0_22"}
     with pytest.raises(DictionaryError, match="no dictionary of layer 3"):
         located(Misconceptions(layers=(3,)))
-    with pytest.raises(DictionaryError, match="there are the widths 16k, 65k"):
+    with pytest.raises(DictionaryError, match=r"widths 16k \(L0 22, 82, 445\), 65k \(L0 72\)"):
         located(Misconceptions(width="1m", layers=(6,)))
     _names.cache_clear()
+
+
+SECOND = [
+    "README.md",
+    *(
+        f"{kind}/layer_{layer}_width_{width}_l0_{level}/params.safetensors"
+        for kind in ("resid_post", "attn_out", "mlp_out", "transcoder")
+        for layer in (5, 12)
+        for width in ("16k", "262k")
+        for level in ("small", "medium", "big")
+    ),
+]
+
+
+def test_of_gemma_scope_2_the_width_and_the_nearest_level_are_taken(monkeypatch):
+    """Its folders are layer_12_width_16k_l0_small: small 10 to 20, medium 30 to 60, big to 150."""
+    import huggingface_hub
+
+    from microtome.studies.misconceptions.shelf import _names
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda self, name: SECOND)
+    _names.cache_clear()
+    own = "google/gemma-scope-2-270m-pt"
+    for l0, level in ((100, "big"), (50, "medium"), (10, "small")):
+        study = Misconceptions(dictionaries=own, layers=(5, 12), average_l0=l0)
+        due = {n: f"{own}/resid_post/layer_{n}_width_16k_l0_{level}" for n in (5, 12)}
+        assert located(study) == due
+    wide = located(Misconceptions(dictionaries=own, layers=(5,), width="262k"))
+    assert wide == {5: f"{own}/resid_post/layer_5_width_262k_l0_big"}
+    listed = r"there are the widths 16k \(L0 big, medium, small\), 262k \(L0 big, medium, small\)"
+    with pytest.raises(DictionaryError, match=listed):
+        located(Misconceptions(dictionaries=own, layers=(5,), width="1m"))
+    _names.cache_clear()
+
+
+def test_what_enters_a_block_is_what_leaves_the_one_before(world, tmp_path):
+    """A dictionary of resid_pre[3] serves layer 2; that of resid_post[0] goes before resid_pre[1],
+    and what enters block 0 belongs to no layer."""
+    width = world.parts.d_model
+    made = {site: random_dictionary(width, site, seed=n) for n, site in enumerate(
+        (resid_pre[3], resid_pre[1], resid_post[0], resid_pre[0]))}  # fmt: skip
+    for site, own in made.items():
+        layer = "pre" if site.kind == "resid_pre" else "post"
+        save_dictionary(own, tmp_path / f"blocks.{site.layer}.hook_resid_{layer}")
+    study = Misconceptions(model="specimen:world", dictionaries=str(tmp_path))
+    assert layers_of(study) == (0, 2)
+    found = load_dictionaries(study, world)
+    assert {n: own.site_in for n, own in found.items()} == {0: resid_post[0], 2: resid_post[2]}
+    assert torch.equal(found[2].atoms, made[resid_pre[3]].atoms)
+    assert torch.equal(found[0].atoms, made[resid_post[0]].atoms)
+    text = "A robin is a kind of bird."
+    run = world.run(text, read=[resid_pre[3], resid_post[2]])
+    assert torch.equal(run[resid_pre[3]], run[resid_post[2]])
+    edited = world.run(text, write=found[2].clamp(3, 5.0)).logits
+    same = world.run(text, write=made[resid_pre[3]].clamp(3, 5.0)).logits
+    torch.testing.assert_close(edited, same)
+    assert not torch.allclose(edited, run.logits)
 
 
 def test_gemma_scope_files_are_read_by_their_formula(world, tmp_path):

@@ -25,8 +25,15 @@ def train(
     kind: Annotated[str, typer.Option(help=_KINDS)] = "batchtopk",
     d_dict: Annotated[int, typer.Option(min=1, help="Features.")] = 2048,
     k: Annotated[int | None, typer.Option(min=1, help="Features per token (top-k kinds).")] = None,
-    sparsity: Annotated[float | None, typer.Option(help="Weight of L0 (jumprelu).")] = None,
-    l1: Annotated[float | None, typer.Option(help="Weight of L1 (relu).")] = None,
+    l0: Annotated[
+        float | None, typer.Option(help="Features per token to aim at (jumprelu, relu).")
+    ] = None,
+    sparsity: Annotated[
+        float | None, typer.Option(help="Fixed weight of L0, without an aim (jumprelu).")
+    ] = None,
+    l1: Annotated[
+        float | None, typer.Option(help="Fixed weight of L1, without an aim (relu).")
+    ] = None,
     groups: Annotated[
         str, typer.Option(metavar="N,N,...", help="Sizes of the nested groups (matryoshka).")
     ] = "",
@@ -58,7 +65,7 @@ def train(
     from microtome.dictionaries.train_command import Asked, cost, run
     from microtome.lab.terminal import tell
 
-    options: dict[str, Any] = {"sparsity": sparsity, "l1": l1, "groups": _sizes(groups)}
+    options: dict[str, Any] = {"l0": l0, "sparsity": sparsity, "l1": l1, "groups": _sizes(groups)}
     options |= {"k_aux": k_aux, "dead_after": dead_after}
     asked = Asked(
         model=model, sites=site, texts=texts, out=out, kind=kind, d_dict=d_dict,

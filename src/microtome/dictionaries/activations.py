@@ -17,8 +17,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from microtome import files
+from microtome.dictionaries.finite import not_finite
 from microtome.dictionaries.harvest import Rows, harvest, single_sites, windows
-from microtome.errors import InputError
+from microtome.errors import InputError, NumericsError
 from microtome.model.model import Model
 from microtome.model.site import Site
 
@@ -44,6 +45,10 @@ class Activations(Protocol):
         """Aligned activations of one round at some sites, on any device, in any float format."""
         ...
 
+    def place(self, number: int, row: int, site: Site) -> str:
+        """Where a row of a round comes from, for an error message."""
+        ...
+
 
 @dataclass(frozen=True)
 class Cursor:
@@ -65,6 +70,7 @@ def batches(
     empty = 0
     while True:
         values = source.round(number, sites)
+        _demand_finite(source, number, values)
         length = len(next(iter(values.values())))
         order = torch.randperm(length, generator=_generator(seed, number))
         for batch in range(first, length // size):
@@ -80,6 +86,18 @@ def batches(
                 f"give more texts, a larger buffer or a smaller batch."
             )
         number, first = number + 1, 0
+
+
+def _demand_finite(source: Activations, number: int, values: Batch) -> None:
+    """NumericsError that names the first token whose activation is not finite."""
+    for site, value in values.items():
+        found = not_finite(value)
+        if found is not None:
+            row, what = found
+            raise NumericsError(
+                f"The activation at {site} in {source.place(number, row, site)} is {what}; leave "
+                f"that token out, or compute the activations in float32."
+            )
 
 
 def _generator(seed: int, number: int) -> torch.Generator:
@@ -114,6 +132,9 @@ class InMemory:
     def round(self, number: int, sites: Sequence[Site]) -> Batch:
         return {site: self.values[site] for site in sites}
 
+    def place(self, number: int, row: int, site: Site) -> str:
+        return f"row {row} of those given"
+
 
 @dataclass(frozen=True, eq=False)
 class Stream:
@@ -135,7 +156,10 @@ class Stream:
 
     def round(self, number: int, sites: Sequence[Site]) -> Batch:
         block = self.blocks[number % len(self.blocks)]
-        return harvest(self.source, [self.rows[i] for i in block], sites).values
+        return harvest(self.source, [self.rows[i] for i in block], sites, block).values
+
+    def place(self, number: int, row: int, site: Site) -> str:
+        return f"row {row} of round {number} of the stream"
 
 
 def stream(

@@ -1,8 +1,9 @@
 """A training's state as one file: weights, optimiser, random numbers, place in the data, curve.
 
 It is a safetensors file whose metadata hold the rest as JSON, written at once or not at all, so
-there is never a half of one checkpoint and a half of another. A training that is killed and goes on
-from it ends with the weights of one that was not.
+there is never a half of one checkpoint and a half of another. Its metadata also hold the digest of
+all that: a file that was changed is refused. A training that is killed and goes on from it ends
+with the weights of one that was not.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 
 from microtome import files
 from microtome.dictionaries.activations import Cursor
-from microtome.errors import RunError
+from microtome.dictionaries.content import content_digest
+from microtome.errors import NumericsError, RunError
 
 NAME = "checkpoint.safetensors"
 
@@ -42,7 +44,7 @@ def save_checkpoint(
     modules: Sequence[nn.Module],
     optimisers: Sequence[torch.optim.Optimizer],
 ) -> None:
-    """Write the state of every dictionary in training."""
+    """Write the state of every dictionary in training; NumericsError if it is not finite."""
     tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
     if torch.cuda.is_available():
         tensors["rng_cuda"] = torch.cuda.get_rng_state()
@@ -53,8 +55,10 @@ def save_checkpoint(
             for name, value in state.items():
                 tensors[f"{i}.optimiser.{number}.{name}"] = torch.as_tensor(value)
     told = {**asdict(progress), "cursor": asdict(progress.cursor)}
-    metadata = {"progress": json.dumps(files.strict_json(told))}
-    content = save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata)
+    held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    _demand_finite(folder / NAME, progress.step, held)
+    text = json.dumps(files.strict_json(told))
+    content = save(held, {"progress": text, "sha256": content_digest([text, held])})
     files.write_atomic(folder / NAME, content)
 
 
@@ -70,10 +74,16 @@ def load_checkpoint(
         return None
     try:
         with safe_open(path, "pt") as file:
-            told = json.loads(file.metadata()["progress"])
+            metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged; delete it to train from the start.") from error
+        if metadata["sha256"] != content_digest([metadata["progress"], tensors]):
+            raise ValueError("another digest")
+        told = json.loads(metadata["progress"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} is damaged (its content is not what was saved); delete it to train from the "
+            f"start."
+        ) from error
     if told["plan"] != plan:
         raise RunError(
             f"{path} belongs to another training (other recipes, activations, steps or batch); "
@@ -86,6 +96,15 @@ def load_checkpoint(
     if "rng_cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["rng_cuda"])
     return Progress(told["step"], Cursor(**told["cursor"]), plan, told["curves"])
+
+
+def _demand_finite(path: Path, step: int, tensors: dict[str, Tensor]) -> None:
+    for name, value in tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise NumericsError(
+                f"The training diverged: {name} is not finite at step {step}, so {path} stays as "
+                f"it was; use a smaller lr."
+            )
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,9 +1,11 @@
 """Does a dictionary belong to a model? Asked wherever the two meet."""
 
+from dataclasses import replace
+
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.errors import DictionaryError
 from microtome.model.model import Model
-from microtome.model.site import Site
+from microtome.model.site import Site, resid_post
 
 
 def check_fits(dictionary: Dictionary, model: Model) -> None:
@@ -24,6 +26,17 @@ def check_fits(dictionary: Dictionary, model: Model) -> None:
                 f"there; it was made for another model or site{_said(dictionary)}."
             )
     _demand_no_post_norm(name, dictionary, model)
+
+
+def at_block_end(dictionary: Dictionary) -> Dictionary:
+    """The dictionary at resid_post[l] where it is one of resid_pre[l + 1], which is the same."""
+    site = dictionary.site_in
+    if site is None or site != dictionary.site_out or site.kind != "resid_pre":
+        return dictionary
+    if not isinstance(site.index[0], int) or site.layer < 1:
+        return dictionary
+    same = resid_post[site.layer - 1]
+    return replace(dictionary, site_in=same, site_out=same)
 
 
 def site_width(model: Model, site: Site) -> int:

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from microtome.errors import ConfigError, InputError
+from microtome.dictionaries.finite import not_finite
+from microtome.errors import ConfigError, InputError, NumericsError
 from microtome.model.model import Model
 from microtome.model.partial import read_only
 from microtome.model.site import Site
@@ -62,24 +63,45 @@ def windows(model: Model, texts: Sequence[str] | Rows, context: int | None) -> l
     return found
 
 
-def harvest(model: Model, rows: Rows, sites: Sequence[Site]) -> Block:
-    """Activations at every kept token of some rows; the rows of shorter texts come first."""
+def harvest(
+    model: Model, rows: Rows, sites: Sequence[Site], numbers: Sequence[int] | None = None
+) -> Block:
+    """Activations at every kept token of some rows; the rows of shorter texts come first.
+
+    NumericsError names the first token whose activation is not finite, its row by `numbers`.
+    """
+    numbers = range(len(rows)) if numbers is None else numbers
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     caught: dict[Site, list[Tensor]] = {site: [] for site in sites}
     total = bos = 0
+    done = 0
     for chunk in _passes([rows[i] for i in order]):
+        own, done = order[done : done + len(chunk)], done + len(chunk)
         tokens = model.tokenize(chunk)
         kept = tokens.mask & (tokens.ids != _bos(model))
         total += int(tokens.mask.sum())
         bos += int(tokens.mask.sum() - kept.sum())
         for site, value in read_only(model, tokens, sites).items():
             caught[site].append(value[kept.to(value.device)])
+            if (found := not_finite(caught[site][-1])) is not None:
+                at, position = kept.nonzero()[found[0]].tolist()
+                where = _token(model, chunk[at], position, numbers[own[at]])
+                raise NumericsError(
+                    f"The activation at {site} of {where} is {found[1]}; leave that text out, or "
+                    f"load the model in another dtype than {model.parts.hf.dtype}."
+                )
     values = {site: torch.cat(parts) for site, parts in caught.items()}
     ordinary = _ordinary(values)
     sinks = int((~ordinary).sum())
     if sinks:
         values = {site: value[ordinary.to(value.device)] for site, value in values.items()}
     return Block(values, total - bos - sinks, bos, sinks)
+
+
+def _token(model: Model, row: Sequence[int], position: int, number: int) -> str:
+    """A token in words: its place, itself, and how its text begins."""
+    token, start = (model.tokenizer.decode(ids) for ids in ([row[position]], row[:12]))
+    return f"token {position} ({token!r}) of text window {number} (which begins {start!r})"
 
 
 def _bos(model: Model) -> int:

@@ -18,6 +18,7 @@ from torch import nn
 from microtome import files
 from microtome.dictionaries.activations import Activations, Batch, Cursor, batches
 from microtome.dictionaries.checkpoints import Progress, load_checkpoint, save_checkpoint
+from microtome.dictionaries.content import content_digest
 from microtome.dictionaries.dictionary import Dictionary, Origin
 from microtome.dictionaries.logbook import Logbook, Row
 from microtome.dictionaries.parallel import Ranks
@@ -67,10 +68,9 @@ class Plan:
         return tuple(dict.fromkeys(s for r in self.recipes for s in (r.reads, r.writes)))
 
     def digest(self, source: Activations, fellows: Ranks) -> str:
-        """Of the plan, the data and the number of ranks."""
+        """Of the plan, the data and the number of ranks, by their content."""
         sites = [str(s) for s in source.sites]
-        told = [repr(self), source.model, sites, source.digest, fellows.size]
-        return files.digest(told)
+        return content_digest([self, source.model, sites, source.digest, fellows.size])
 
     def trainee(self, recipe: Recipe, first: Batch) -> nn.Module:
         """The module that learns it, started on the first batch."""
@@ -80,6 +80,14 @@ class Plan:
         sizes = (int(x.shape[1]), int(y.shape[1]), dead_after)
         module: Any = trainee_of(recipe, *sizes, self.sparse)
         return module
+
+
+def _groups(module: Any) -> list[dict[str, Any]]:
+    """Parameters by their peak learning rate: a recipe's own one for some, its common one."""
+    found: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        found.setdefault(module.recipe.rates.get(name, module.recipe.rate), []).append(parameter)
+    return [{"params": parameters, "peak": rate} for rate, parameters in found.items()]
 
 
 @dataclass
@@ -109,7 +117,7 @@ class Loop:
             module.start(first[recipe.reads].to(device), first[recipe.writes].to(device))
             modules.append(module.train())
         optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.Adam(m.parameters(), lr=m.recipe.rate, betas=(0.9, 0.999), fused=True)
+            torch.optim.Adam(_groups(m), lr=m.recipe.rate, betas=(0.9, 0.999), fused=True)
             for m in modules
         ]
         curves: list[list[Row]] = [[] for _ in modules]
@@ -144,18 +152,31 @@ class Loop:
         module, optimiser, recipe = self.modules[i], self.optimisers[i], self.plan.recipes[i]
         x, y = (values[site].to(self.device) for site in (recipe.reads, recipe.writes))
         for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * self.plan.schedule.at(self.step)
+            group["lr"] = group["peak"] * self.plan.schedule.at(self.step)
         cuda = self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
             outcome: Outcome = module(x, y, self.step / self.plan.steps)
         outcome.loss.backward()
-        self.fellows.average([p.grad for p in module.parameters() if p.grad is not None])
+        self._share_gradients(i, outcome)
         module.before_update()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         module.after_update(self.fellows.add(outcome.fired), self.plan.batch)
         self.fellows.average([b for b in module.buffers() if b.is_floating_point()])
         return outcome
+
+    def _share_gradients(self, i: int, outcome: Outcome) -> None:
+        """The mean over the ranks; NumericsError, before the step is taken, for one not finite."""
+        gradients = [p.grad for p in self.modules[i].parameters() if p.grad is not None]
+        loss = outcome.loss.detach().float().clone()
+        self.fellows.average([*gradients, loss])
+        sums = torch.stack([loss, *(g.sum(dtype=torch.float32) for g in gradients)])
+        if not bool(sums.isfinite().all()):
+            parts = {name: float(value) for name, value in outcome.parts.items()}
+            raise NumericsError(
+                f"{self.plan.recipes[i].label} diverged at step {self.step + 1} (loss "
+                f"{float(loss):.4g}, {parts}), which was not taken; use a smaller lr."
+            )
 
     def _row(self, i: int, outcome: Outcome) -> Row:
         parts = {
@@ -165,13 +186,8 @@ class Loop:
         parts["loss"] = outcome.loss.detach().float()
         self.fellows.average(list(parts.values()))
         values = {name: float(value) for name, value in parts.items()}
-        if not torch.isfinite(torch.tensor(list(values.values()))).all():
-            raise NumericsError(
-                f"{self.plan.recipes[i].label} diverged at step {self.step}: {values}; "
-                f"use a smaller lr."
-            )
         recipe, tokens = self.plan.recipes[i], self.step * self.plan.batch
-        rate = recipe.rate * self.plan.schedule.at(self.step - 1)
+        rate = self.optimisers[i].param_groups[0]["lr"]
         told = {"name": recipe.label, "step": self.step, "tokens": tokens, **values}
         return told | {"dead": self.modules[i].dead(), "lr": rate}
 

@@ -56,12 +56,24 @@ class Shards:
 
     def round(self, number: int, sites: Sequence[Site]) -> Batch:
         """The activations of the next shards; every epoch has its own order."""
+        chosen = self._chosen(number)
+        return {site: torch.cat([self.read(i, site) for i in chosen]) for site in sites}
+
+    def place(self, number: int, row: int, site: Site) -> str:
+        for shard in self._chosen(number):
+            entry = self.manifest["shards"][shard]
+            if row < int(entry["tokens"]):
+                return f"row {row} of {self.folder / _file(entry['name'], site)}"
+            row -= int(entry["tokens"])
+        raise ValueError(f"round {number} has no such row")
+
+    def _chosen(self, number: int) -> list[int]:
+        """The shards of a round."""
         shards = list(range(len(self.manifest["shards"])))
         rounds = -(-len(shards) // self.mix)
         random.Random(number // rounds).shuffle(shards)
         at = (number % rounds) * self.mix
-        chosen = shards[at : at + self.mix]
-        return {site: torch.cat([self.read(i, site) for i in chosen]) for site in sites}
+        return shards[at : at + self.mix]
 
     def read(self, shard: int, site: Site) -> Tensor:
         """One shard at one site, "tokens d", memory-mapped; RunError if its file is cut short."""
@@ -134,7 +146,7 @@ def capture(
     manifest = _begun(place, who)
     for number in range(len(manifest["shards"]), len(stretches)):
         start, stop = stretches[number]
-        block = harvest(model, rows[start:stop], chosen)
+        block = harvest(model, rows[start:stop], chosen, range(start, stop))
         _commit(place, manifest, f"{number:05}", block, DTYPES[dtype])
         seen(number + 1, len(stretches))
     manifest["finished"] = True

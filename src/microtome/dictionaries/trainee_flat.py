@@ -25,6 +25,9 @@ from microtome.errors import InputError
 class Flat(nn.Module):
     """The module; subclasses say how inputs become features, and what the loss is."""
 
+    start_scale = 1.0
+    """Of the encoder, in units of the least-squares one."""
+
     def __init__(self, recipe: Recipe, d_in: int, d_out: int, dead_after: int) -> None:
         super().__init__()
         m = recipe.d_dict
@@ -68,14 +71,20 @@ class Flat(nn.Module):
                 f"differ, so there is nothing to learn from them; give a larger batch."
             )
         self.w_enc.copy_(self.w_dec if self.recipe.target is None else self._predicting(x, y))
+        self.settle(x)
         guess = self.reconstruction(x)
-        self.w_enc.mul_((guess * y).sum() / guess.pow(2).sum().clamp(min=1e-12))
+        best = (guess * y).sum() / guess.pow(2).sum().clamp(min=1e-12)
+        self.w_enc.mul_(self.start_scale * best)
+        self.settle(x)
 
     def _predicting(self, x: Tensor, y: Tensor) -> Tensor:
         """Rows that read the decoder's directions from the best linear prediction of y."""
         gram = x.T @ x
         gram.diagonal().add_(1e-2 * gram.diagonal().mean())
         return self.w_dec @ torch.linalg.solve(gram, x.T @ y).T
+
+    def settle(self, x: Tensor) -> None:
+        """Set what depends on the encoder's scale, of normed inputs: thresholds, if any."""
 
     def reconstruction(self, x: Tensor) -> Tensor:
         """The features' part of the output, of normed inputs, before training."""

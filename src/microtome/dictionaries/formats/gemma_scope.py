@@ -13,6 +13,7 @@ from typing import Any
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.fold import scaled_input
 from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.variant import variant_of
 from microtome.dictionaries.formats.weights import read_npz
 from microtome.dictionaries.nonlinearity import JumpReLU
 from microtome.dictionaries.sae import SAE
@@ -69,10 +70,10 @@ def _sites(kind: str, layer: int | None, embedding: bool) -> tuple[Site | None, 
 
 
 def _facts(trail: str) -> dict[str, Any]:
-    width = re.search(r"width_(\d+[km])", trail)
+    variant = variant_of(trail)
     facts = {
         "layer": _number(r"layer_(\d+)", trail),
-        "width": width[1] if width else None,
+        "width": variant.width if variant else None,
         "average_l0": _number(r"average_l0_(\d+)", trail),
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -11,6 +11,7 @@ from typing import Any
 from microtome.dictionaries.dictionary import Dictionary
 from microtome.dictionaries.formats.hooks import module_site
 from microtome.dictionaries.formats.place import Place
+from microtome.dictionaries.formats.variant import variant_of
 from microtome.dictionaries.formats.weights import read_safetensors
 from microtome.dictionaries.nonlinearity import JumpReLU
 from microtome.dictionaries.sae import SAE
@@ -49,7 +50,7 @@ def read(place: Place) -> Dictionary:
         JumpReLU(weights.vector("threshold")),
         site_in=site_in,
         site_out=site_out,
-        origin=place.origin(NAME, _model(config, place.trail), _facts(config)),
+        origin=place.origin(NAME, _model(config, place.trail), _facts(config, place.trail)),
         **more,
     )
 
@@ -72,9 +73,14 @@ def _model(config: dict[str, Any], trail: str) -> str:
     if not named:
         found = re.search(r"gemma-scope-2-(\w+-(?:pt|it))", trail)
         named = f"gemma-3-{found[1]}" if found else ""
+    # Their files call gemma-3-1b-pt gemma-v3-1b-pt, and gemma-3-270m gemma-v3-270m-pt.
+    named = re.sub(r"gemma-v(\d)", r"gemma-\1", named).replace("-270m-pt", "-270m")
     return f"google/{named}" if named and "/" not in named else named
 
 
-def _facts(config: dict[str, Any]) -> dict[str, Any]:
+def _facts(config: dict[str, Any], trail: str) -> dict[str, Any]:
     names = {"l0": "average_l0", "width": "width", "type": "type"}
-    return {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
+    variant = variant_of(trail)
+    named = {} if variant is None else {"width": variant.width, "level": variant.level}
+    told = {ours: config[theirs] for theirs, ours in names.items() if theirs in config}
+    return {name: value for name, value in named.items() if value} | told

@@ -4,6 +4,7 @@ A safetensors file and an uncompressed .npz are mapped: pages are read when they
 file goes through PyTorch's weights-only unpickler, which knows tensors and refuses everything else.
 """
 
+import math
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from torch import Tensor
 
 from microtome.errors import DictionaryError, first_line
 
+COMPRESSED_LIMIT = 4 * 2**30
+"""Bytes of a compressed array, which has to be unpacked into memory."""
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
 
@@ -92,23 +95,42 @@ def read_npz(path: Path) -> Weights:
 
 def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
     with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        header = (
-            np.lib.format.read_array_header_1_0
-            if version == (1, 0)
-            else np.lib.format.read_array_header_2_0
-        )
-        shape, fortran, dtype = header(file)
+        shape, fortran, dtype = _header(file)
         if dtype.hasobject:
             raise ValueError(f"{info.filename} holds Python objects, which are never loaded")
         if dtype.kind not in "fiub" or dtype.byteorder == ">":
             raise ValueError(f"{info.filename} holds {dtype}, which is no number of this machine")
+        _demand_size(info, file.tell(), math.prod(shape) * dtype.itemsize)
         if info.compress_type == zipfile.ZIP_STORED and 0 not in shape and shape:
             start = _content_start(path, info) + file.tell()
             order: Any = "F" if fortran else "C"
             return np.memmap(path, dtype, "c", offset=start, shape=shape, order=order)
     with archive.open(info) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], bool, Any]:
+    """(shape, column-major, dtype) as an array's header says, which may be a lie."""
+    old = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if any(axis < 0 for axis in shape):
+        raise ValueError(f"its header claims an array of shape {shape}")
+    return shape, fortran, dtype
+
+
+def _demand_size(info: zipfile.ZipInfo, header: int, claimed: int) -> None:
+    """ValueError, before anything is allocated, for an array that the member cannot hold."""
+    if claimed != info.file_size - header:
+        raise ValueError(
+            f"{info.filename} has a header that claims {claimed:,} bytes, and "
+            f"{info.file_size - header:,} follow it"
+        )
+    if info.compress_type != zipfile.ZIP_STORED and claimed > COMPRESSED_LIMIT:
+        raise ValueError(
+            f"{info.filename} is compressed and claims {claimed:,} bytes; compressed arrays are "
+            f"read up to {COMPRESSED_LIMIT:,} bytes, uncompressed ones (np.savez) at any size"
+        )
 
 
 def _content_start(path: Path, info: zipfile.ZipInfo) -> int:

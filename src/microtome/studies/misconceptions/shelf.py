@@ -1,7 +1,9 @@
 """The dictionaries of a run: found for every layer, checked against the model, or made at random.
 
-A repository or folder may hold `layer_12/width_16k/average_l0_82` (GemmaScope), of which the width
-and the nearest average L0 are taken, or one dictionary per layer, named as any library names it.
+A repository or folder may hold `layer_12/width_16k/average_l0_82` (GemmaScope) or
+`layer_12_width_16k_l0_small` (GemmaScope 2), of which the width and the nearest L0 are taken, or
+one dictionary per layer, named as any library names it. One of resid_pre[l + 1] reads
+resid_post[l].
 Missing weights are an error: random directions are taken only where they were asked for.
 """
 
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import microtome as mt
+from microtome.dictionaries.formats.variant import listed, variant_of
 from microtome.errors import DictionaryError
 from microtome.studies.misconceptions.configuration import GEMMA_SCOPE, LAYERS, Configuration
 
@@ -20,9 +23,9 @@ if TYPE_CHECKING:
     from microtome.dictionaries.dictionary import Dictionary
 
 _INSTEAD = "or take random directions with --random-dictionary"
-_LAYER = re.compile(r"(?:^|[/.])(?:resid_post[_\[]?|layers?[_.]|blocks\.|h\.)(\d+)")
-_OTHER_SITE = re.compile(r"mlp|att|transcoder|resid_pre|resid_mid", re.IGNORECASE)
-_WIDTH, _L0 = re.compile(r"width_(\w+?)(?:/|$)"), re.compile(r"average_l0_(\d+)")
+_LAYER = re.compile(r"(?:^|[/.])(?:resid_(?:post|pre)[_\[]?|layers?[_.]|blocks\.|h\.)(\d+)")
+_OTHER_SITE = re.compile(r"mlp|att|transcoder|resid_mid", re.IGNORECASE)
+_BEFORE = re.compile(r"resid_pre", re.IGNORECASE)
 
 
 def load_dictionaries(study: Configuration, model: "mt.Model") -> "dict[int, Dictionary]":
@@ -38,7 +41,7 @@ def load_dictionaries(study: Configuration, model: "mt.Model") -> "dict[int, Dic
 
 
 def _loaded(name: str, layer: int, model: "mt.Model") -> "Dictionary":
-    from microtome.dictionaries.fit import check_fits
+    from microtome.dictionaries.fit import at_block_end, check_fits
     from microtome.dictionaries.load import load_dictionary
 
     site = mt.resid_post[layer]
@@ -48,6 +51,7 @@ def _loaded(name: str, layer: int, model: "mt.Model") -> "Dictionary":
         if name.startswith("specimen:") or Path(name).expanduser().exists():
             raise
         raise _missing(str(error)) from error
+    found = at_block_end(found)
     if found.site_in is None and found.site_out is None:
         found = replace(found, site_in=site, site_out=site)
     if (found.site_in, found.site_out) != (site, site):
@@ -98,26 +102,30 @@ def _shelf(study: Configuration) -> str:
 
 
 def _by_layer(shelf: str) -> dict[int, list[str]]:
-    """Names of residual-stream dictionaries by layer, as their paths tell."""
-    found: dict[int, list[str]] = {}
+    """Names of residual-stream dictionaries by layer, as their paths tell.
+
+    What enters a block counts for the layer before it, where no dictionary is of that layer's end.
+    """
+    found: dict[bool, dict[int, list[str]]] = {True: {}, False: {}}
     for name in _names(shelf):
         own = name.removeprefix(shelf).lstrip("/")
-        layer = _LAYER.search(own)
-        if layer is not None and not _OTHER_SITE.search(own):
-            found.setdefault(int(layer[1]), []).append(name)
-    return found
+        layer, before = _LAYER.search(own), _BEFORE.search(own) is not None
+        if layer is not None and not _OTHER_SITE.search(own) and int(layer[1]) >= before:
+            found[before].setdefault(int(layer[1]) - before, []).append(name)
+    return found[True] | found[False]
 
 
 def _chosen(names: Sequence[str], study: Configuration) -> str:
-    """Of several for one layer the one of the width whose average L0 is nearest."""
-    widths = {name: found[1] for name in names if (found := _WIDTH.search(name))}
-    fitting = [name for name in names if widths.get(name, study.width) == study.width]
+    """Of several for one layer the one of the width whose L0 is nearest to the one asked for."""
+    variants = {name: found for name in names if (found := variant_of(name)) is not None}
+    fitting = [n for n in names if n not in variants or variants[n].width == study.width]
     if not fitting:
         raise DictionaryError(
             f"No dictionary of width {study.width!r} beside {names[0]}; there are the widths "
-            f"{', '.join(sorted(set(widths.values())))}."
+            f"{listed(variants.values())}."
         )
-    levels = {name: float(found[1]) for name in fitting if (found := _L0.search(name))}
+    known = {name: variants[name].l0 for name in fitting if name in variants}
+    levels = {name: l0 for name, l0 in known.items() if l0 is not None}
     if len(fitting) > 1 and len(levels) < len(fitting):
         raise DictionaryError(
             f"{fitting[0]} and {fitting[1]} are both of one layer; give a folder that holds one "
