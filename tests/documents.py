@@ -27,7 +27,6 @@ def commands(page: str) -> list[str]:
 def run_commands(page: str, folder: Path) -> None:
     for line in commands(page):
         done = subprocess.run(
-            [sys.executable, "-m", *line.split()],
-            cwd=folder, capture_output=True, text=True, timeout=500,
-        )  # fmt: skip
+            [sys.executable, "-m", *line.split()], cwd=folder, capture_output=True, text=True
+        )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"

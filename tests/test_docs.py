@@ -8,6 +8,7 @@ PAGES = sorted({page.name for page in DOCS.glob("*.md")} - {"coming-from.md", "m
 
 
 @pytest.mark.medium
+@pytest.mark.timeout(3600)
 def test_methods_page_runs():
     namespace = executed((DOCS / "methods.md").read_text(), "methods.md")
     for name in ("checked", "circuit", "cut", "swapped", "sources"):
@@ -16,6 +17,7 @@ def test_methods_page_runs():
 
 
 @pytest.mark.medium
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_other_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -32,7 +32,7 @@ def _columns(output: Path) -> dict[str, object]:
     return content["columns"]
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_ten_kills_change_no_table(checkpoint, tmp_path):
     from tests.model.families import save
 

@@ -1,7 +1,5 @@
 """The planted models do what their truth says; their truth is checked by an independent loop."""
 
-import time
-
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -25,11 +23,8 @@ from tests.planted_loop import (
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_seed_makes_the_model_and_fast(architecture: str) -> None:
-    Planted(architecture).model  # noqa: B018  (the first build imports the architecture)
-    start = time.process_time()
+def test_the_seed_makes_the_model(architecture: str) -> None:
     state = Planted(architecture, seed=5).model.state_dict()
-    assert time.process_time() - start < 1.0
     again = Planted(architecture, seed=5).model.state_dict()
     other = Planted(architecture, seed=6).model.state_dict()
     assert all(torch.equal(state[name], again[name]) for name in state)

@@ -1,7 +1,6 @@
 """Verdicts are those of the judge and of nobody else: both orders, a nonce, no forgery."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -37,12 +36,12 @@ from tests.data.faulty import (
     with_log_probabilities,
 )
 
-QUICK = Retries(most=2, first=0.01, deadline=90.0)
+QUICK = Retries(most=2, first=0.01, deadline=1e6)
 PAIR = ("2 + 3 + 4?", "2+3=5, then 5+4=9.", "3+4=7, then 2+7=9.")
 
 
 def at(url: str, cache: Path | None = None, concurrency: int = 1, model: str = "judge/x") -> Judge:
-    return Judge(Endpoint(model, url, timeout=30.0, retries=QUICK), concurrency, cache)
+    return Judge(Endpoint(model, url, timeout=500.0, retries=QUICK), concurrency, cache)
 
 
 def by_length(a: str, b: str) -> str:
@@ -232,10 +231,10 @@ def test_as_many_at_once_as_allowed_and_no_more() -> None:
         with lock:
             inside[0] += 1
             most[0] = max(most[0], inside[0])
-        three.wait(timeout=30)
+        three.wait(timeout=500)
         with lock:
             inside[0] -= 1
-        three.wait(timeout=30)
+        three.wait(timeout=500)
         good()(handler, request)
 
     pairs = [("p", str(i), "x") for i in range(6)]
@@ -264,28 +263,26 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
 
 def test_asking_can_be_stopped() -> None:
     stop = Event()
-    endpoint = Endpoint("m", closed_url(), retries=Retries(first=30.0))
+    patient = Retries(first=3600.0, longest=3600.0, deadline=1e6)  # unless it is stopped
+    endpoint = Endpoint("m", closed_url(), retries=patient)
     Timer(0.2, stop.set).start()
-    start = time.monotonic()
     with pytest.raises(JudgeError, match="stopped"):
         endpoint.ask(({"role": "user", "content": "x"},), stop)
-    assert time.monotonic() - start < 20
 
 
 def test_one_failure_or_an_interrupt_ends_all_waiting(tmp_path: Path) -> None:
-    endless = hang(60.0)
+    endless = hang(3600.0)  # not to be stopped means to run into pytest's limit
+    patient = Retries(most=2, first=0.01, deadline=1e6)
     pairs = [("p", str(i), "x") for i in range(4)]
     for end, error in ((status(402), JudgeError), (good(), KeyboardInterrupt)):
 
         def interrupt(done: int, of: int) -> None:
             raise KeyboardInterrupt
 
-        start = time.monotonic()
         with faulty(endless, endless, end, endless) as server:
-            endpoint = Endpoint("m", server.url, timeout=60.0, retries=QUICK)
+            endpoint = Endpoint("m", server.url, timeout=3600.0, retries=patient)
             with pytest.raises(error):
                 judge_pairs(Judge(endpoint, 3, tmp_path), pairs, interrupt)
-        assert time.monotonic() - start < 30
     assert len(list(tmp_path.iterdir())) == 1
 
 

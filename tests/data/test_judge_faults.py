@@ -1,11 +1,11 @@
 """A server that fails: bounded retries, one sentence, answers that came are kept, no key leaks."""
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,10 +21,22 @@ CANARY = "sk-canary-7f3e9a51c0ffee"
 
 
 def at(url: str, cache: Path | None = None, **changed: Any) -> Judge:
-    retries = Retries(most=2, first=0.01, deadline=90.0)
+    retries = Retries(most=2, first=0.01, deadline=5000.0)
     return Judge(
-        Endpoint("judge/x", url, **{"timeout": 30.0, "retries": retries} | changed), 1, cache
+        Endpoint("judge/x", url, **{"timeout": 500.0, "retries": retries} | changed), 1, cache
     )
+
+
+class Waits(Event):
+    """Notes how long it was asked to wait, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.asked.append(timeout or 0.0)
+        return False
 
 
 def sentence(error: BaseException) -> str:
@@ -71,27 +83,24 @@ def test_what_may_pass_is_tried_again_and_not_for_ever(name: str) -> None:
         assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("fault", [server_of.hang(20), server_of.drip, server_of.drip_headers])
+@pytest.mark.parametrize("fault", [server_of.hang(3600), server_of.drip, server_of.drip_headers])
 def test_a_server_that_takes_for_ever_is_left(fault: Fault) -> None:
+    """Not to leave it means to run into pytest's limit."""
     once = Retries(most=1, first=0.01)
-    start = time.monotonic()
     with faulty(fault) as server:
         with pytest.raises(JudgeError, match=r"failed 2 times.* within 0\.3 s") as caught:
             at(server.url, timeout=0.3, retries=once).distinct(*PAIR)
         sentence(caught.value)
-        assert len(server.requests) == 2
-    assert time.monotonic() - start < 15
+        assert len(server.requests) <= 2
 
 
 def test_the_deadline_bounds_all_attempts_together() -> None:
-    retries = Retries(most=100, first=0.01, deadline=0.5)
-    start = time.monotonic()
+    retries = Retries(most=10_000, first=0.01, deadline=0.5)
     with (
-        faulty(server_of.hang(20)) as server,
+        faulty(server_of.hang(3600)) as server,
         pytest.raises(JudgeError, match=r"deadline of 0\.5 s"),
     ):
         at(server.url, timeout=0.2, retries=retries).distinct(*PAIR)
-    assert time.monotonic() - start < 15
 
 
 def test_refused() -> None:
@@ -159,23 +168,26 @@ def test_log_probabilities_that_are_none_leave_the_text(row: Any) -> None:
 
 
 def test_retry_after_is_obeyed_within_the_deadline() -> None:
-    with faulty(status(429, Retry_After="1"), good()) as server:
-        start = time.monotonic()
-        assert at(server.url).distinct(*PAIR).label == "same"
-        assert time.monotonic() - start >= 1.0
-    with faulty(status(429, Retry_After="3600"), good()) as server:
-        start = time.monotonic()
-        with pytest.raises(JudgeError, match=r"3600\.0 s would come after the deadline of 90 s"):
-            at(server.url).distinct(*PAIR)
-        assert time.monotonic() - start < 60
+    waits = Waits()
+    with faulty(status(429, Retry_After="7"), says(lambda request: "hi")) as server:
+        endpoint = at(server.url).asked
+        endpoint.ask(({"role": "user", "content": "x"},), waits)
+    assert waits.asked == [7.0]
+    with (
+        faulty(status(429, Retry_After="36000"), good()) as server,
+        pytest.raises(JudgeError, match=r"36000\.0 s would come after the deadline of 5000 s"),
+    ):
+        at(server.url).distinct(*PAIR)
 
 
 def test_retry_after_in_all_its_forms() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    then = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
+    before = datetime.now(UTC)
+    wait = retry_after(format_datetime(then, usegmt=True))
+    assert (then - datetime.now(UTC)) <= timedelta(seconds=wait) <= then - before
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=30), usegmt=True)
     assert retry_after("7") == 7
     assert retry_after("0.5") == 0.5
-    assert 28 <= retry_after(soon) <= 30
     for nothing in (None, "", "soon", "-3", "nan", "1e9", past, "²"):
         assert retry_after(nothing) == 0
 

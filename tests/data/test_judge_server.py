@@ -26,7 +26,7 @@ from microtome.errors import JudgeError
 from microtome.specimens import world
 from microtome.studies.sampling.problems import TEMPLATE, oracles, specimen_problems
 
-pytestmark = pytest.mark.medium
+pytestmark = [pytest.mark.medium, pytest.mark.timeout(7200)]
 for package in ("fastapi", "uvicorn", "openai"):
     pytest.importorskip(package, reason=f"transformers serve needs {package}")
 
@@ -43,8 +43,8 @@ class Server:
     talkative: Path
 
     def endpoint(self, model: Path, max_tokens: int = 100) -> Endpoint:
-        once = Retries(most=1, first=0.01)
-        return Endpoint(str(model), self.url, max_tokens=max_tokens, timeout=120.0, retries=once)
+        once = Retries(most=1, first=0.01, deadline=7000.0)
+        return Endpoint(str(model), self.url, max_tokens=max_tokens, timeout=3600.0, retries=once)
 
 
 def with_template(folder: Path, template: str) -> Path:
@@ -74,20 +74,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         await_health(process, port, root / "log")
         yield Server(f"http://127.0.0.1:{port}/v1", plain, talkative)
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        process.kill()
+        process.wait()
 
 
 def await_health(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + 400
-    while time.monotonic() < end:
+    """Until it answers or ends; pytest's limit bounds the wait."""
+    while True:
         assert process.poll() is None, log.read_text()
         try:
-            with urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            with urlopen(f"http://127.0.0.1:{port}/health", timeout=60):
                 return
         except OSError:
             time.sleep(0.2)
-    raise AssertionError(log.read_text())
 
 
 def greedy(model: Any, tokenizer: Any, text: str) -> str:

@@ -45,7 +45,7 @@ pytestmark = [
 
 def run(script: str, folder: Path) -> None:
     done = subprocess.run(
-        [PYTHON, HERE / script, folder], capture_output=True, text=True, timeout=300, cwd=folder
+        [PYTHON, HERE / script, folder], capture_output=True, text=True, cwd=folder
     )
     assert done.returncode == 0, done.stderr[-2000:]
 

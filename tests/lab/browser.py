@@ -17,6 +17,10 @@ FLAGS = (
 )  # fmt: skip
 
 
+STALLED = 500.0
+"""Seconds after which a browser that does not answer is given up."""
+
+
 class Browser:
     """One page. Everything it asks the network for and everything it complains of is kept."""
 
@@ -72,7 +76,7 @@ class Browser:
                 return answer["result"]
 
     def _next(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + STALLED
         while b"\0" not in self.buffer:
             ready, _, _ = select.select([self.read_end], [], [], deadline - time.monotonic())
             assert ready, "the browser did not answer"
@@ -105,7 +109,7 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def until(self, condition: str, seconds: float = 60) -> None:
+    def until(self, condition: str, seconds: float = STALLED) -> None:
         """Wait for a JavaScript condition."""
         end = time.monotonic() + seconds
         while not self.ask(condition):

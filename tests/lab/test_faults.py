@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import re
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -71,17 +72,22 @@ def test_killed_ten_times_ends_like_undisturbed(tmp_path: Path) -> None:
     calm = run(toy(calm_home, count=12, delay=0.01, pictures=True), terminal=quiet())
     length = time.perf_counter() - start
     killed = 0
-    for _ in range(10):
+    while killed < 10:
         done = logged(home)
         before = journal(home)
         pid = in_child(toy(home, count=12, delay=0.01, pictures=True))
         time.sleep(rng.uniform(0, length / 4))
         os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
-        killed += os.WIFSIGNALED(status)
         # A unit whose commit was logged is never computed again.
         assert not done & set(journal(home)[len(before) :])
-    assert killed >= 5
+        if os.WIFSIGNALED(status):
+            killed += 1
+        else:  # It was done before the kill: the machine is faster now than it was at first.
+            assert status == 0
+            length /= 2
+            shutil.rmtree(home)
+            home.mkdir()
     record = run(toy(home, count=12, delay=0.01, pictures=True), terminal=quiet())
     assert record.manifest.columns == calm.manifest.columns
     assert finals(record.folder) == finals(calm.folder)

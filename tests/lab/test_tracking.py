@@ -60,9 +60,8 @@ def test_wandb_works_offline(tmp_path, monkeypatch):
         one(row)
     one.close()
     (path,) = (tmp_path / "wandb").rglob("run-*.wandb")
-    until = time.monotonic() + 20  # its own process writes, now or a little later
+    # Its own process writes, now or later; pytest's limit ends the wait.
     while path.read_bytes().count(b"resid_post_2/fvu") < len(ROWS):
-        assert time.monotonic() < until
         time.sleep(0.1)
 
 
