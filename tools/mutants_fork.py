@@ -44,15 +44,22 @@ def preload(modules: Sequence[str]) -> None:
 
 
 def copy_tree(target: Path) -> Path:
-    """The files that git tracks or would add, as a tree of its own."""
+    """The files that git tracks or would add, as a tree of its own; what is compiled stays."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    shutil.rmtree(target, ignore_errors=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
+    names = {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
+    for path in [path for path in target.rglob("*") if path.is_file()]:
+        if path.suffix != ".pyc" and str(path.relative_to(target)) not in names:
+            path.unlink()
+    for name in names:
+        if _stamp(ROOT / name) != _stamp(target / name):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     return target
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None
 
 
 def forked(work: Callable[[], int], tree: Path, log: Path, cpu: float) -> Ending:
