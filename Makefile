@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 export MPLBACKEND ?= Agg
 
-.PHONY: demo test check slow format clean
+.PHONY: demo test check slow mutants format clean
 
 $(VENV)/.stamp: pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "microtome needs Python 3.11 or newer"'
@@ -32,6 +32,13 @@ check: $(VENV)/.stamp
 
 slow: $(VENV)/.stamp
 	$(BIN)/python -m pytest -m slow --timeout=3600
+
+# Are the tests such that a wrong line would be seen? Hours; stopped and started again at will.
+mutants: $(VENV)/.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check coverage
+	$(BIN)/python tools/mutants.py map
+	$(BIN)/python tools/mutants.py named
+	$(BIN)/python tools/mutants.py run
 
 format: $(VENV)/.stamp
 	$(BIN)/ruff format src tests tools

@@ -52,7 +52,8 @@ def test_ten_kills_change_no_table(checkpoint, tmp_path):
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            assert process.wait(rng.uniform(0.2, 0.6) * duration) == 0
+            code = process.wait(rng.uniform(0.2, 0.6) * duration)
+            assert code == 0
             assert _columns(broken) == _columns(whole)
             shutil.rmtree(broken)
         except subprocess.TimeoutExpired:

@@ -113,7 +113,8 @@ class Browser:
         """Wait for a JavaScript condition."""
         end = time.monotonic() + seconds
         while not self.ask(condition):
-            assert time.monotonic() < end, f"never came true: {condition}"
+            if time.monotonic() > end:
+                raise TimeoutError(f"never came true: {condition}")
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
