@@ -85,8 +85,19 @@ def test_the_sample_is_that_of_its_seed_and_one_a_line() -> None:
     assert first != sampled(ROOT, 20, 1, ["statistics", "findings"])
     assert len({(m.file, m.line) for m in first}) == 40 == len({m.key for m in first})
     for one in first:
-        ast.parse(one.source)
-        assert one.source != (ROOT / one.file).read_text()
+        before = (ROOT / one.file).read_text()
+        ast.parse(one.source(before))
+        assert one.source(before) != before
+
+
+def test_an_edit_elsewhere_draws_no_other_lines(tree: Path) -> None:
+    path = tree / "src/microtome/methods/sums.py"
+    body = "".join(f"def f{i}(a, b):\n    return a * {i} - b\n" for i in range(60))
+    path.write_text(body)
+    first = {m.key for m in sampled(tree, 30, 0, ["methods"])}
+    path.write_text("# A comment.\n" + body + "def g(a, b):\n    return a / b\n")
+    assert len(first & {m.key for m in sampled(tree, 30, 0, ["methods"])}) >= 29
+    assert len(first & {m.key for m in sampled(tree, 30, 1, ["methods"])}) < 29
 
 
 def test_findings_are_the_studies_without_their_figures_and_costs() -> None:
@@ -99,7 +110,7 @@ def test_the_named_mutants_stand_in_the_code() -> None:
     found = named(ROOT)
     assert len({one.name for one in found}) == len(found) >= 18, NAMED
     for one in found:
-        ast.parse(one.source)
+        ast.parse(one.source((ROOT / one.file).read_text()))
 
 
 def test_what_is_called_equivalent_still_stands_in_the_code_and_has_a_reason() -> None:

@@ -92,7 +92,7 @@ def settle(tree: Path, wanted: list[Mutant], log: Path, arguments: argparse.Name
             continue
         verdict = attempt(tree, tests, mutant, arguments.budget, control=log.stem == "control")
         row = {**asdict(mutant), **asdict(verdict), "key": mutant.key}
-        del row["source"]
+        del row["mutation"], row["replaced"]
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(f"{verdict.verdict}: {mutant.file}:{mutant.line} {mutant.name or mutant.change}")

@@ -3,7 +3,8 @@
 Comparisons, arithmetic, constants, boolean operators, sign or truth of what is returned, removed
 statements, dropped keyword arguments, swapped differences, slices off by one, min and max, True and
 False, negated conditions. Strings, annotations, decorators, `raise`, `assert` and progress messages
-are left alone; so are the guards `strict=` and `device=`, which no run on a CPU can tell.
+are left alone; so are keywords that change no number: guards (`strict=`), `device=`, `repr=`, and
+`logits=`, which saves memory.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ EXTREMES = {
     "clamp_max": "clamp_min",
 }  # fmt: skip
 MESSAGES = {"print", "say", "warn", "echo", "debug", "info", "warning", "manual_seed"}
-GUARDS = {"strict", "device", "stacklevel", "help"}
+GUARDS = {"strict", "device", "stacklevel", "help", "repr", "logits"}
 NUMERIC = {"float", "int", "Float", "Int", "Tensor", "torch.Tensor", "Floats", "np.ndarray"}
 TEXTS = (ast.JoinedStr, ast.List, ast.Tuple, ast.ListComp)
 Change = tuple[ast.AST, str, str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable
@@ -34,9 +34,14 @@ class Mutant:
     """The line as it stands, without its indentation."""
     change: str
     """Operator, column within `text`, what stands there before and after."""
-    source: str
-    """The whole file after the change."""
+    mutation: Mutation | None = None
     name: str = ""
+    replaced: str = ""
+    """The whole file after the change, where that is no `mutation`."""
+
+    def source(self, before: str) -> str:
+        """The whole file after the change."""
+        return self.mutation.apply(before) if self.mutation else self.replaced
 
     @property
     def key(self) -> str:
@@ -45,8 +50,8 @@ class Mutant:
 
     @property
     def number(self) -> int:
-        """A number of the content, which serves as the time of the mutated file."""
-        return zlib.crc32(f"{self.key}{self.source}".encode()) & 0x3FFFFFFF
+        """A number of its own, which serves as the time of the mutated file."""
+        return zlib.crc32(self.key.encode()) & 0x3FFFFFFF
 
 
 def files_of(tree: Path, stratum: str) -> list[Path]:
@@ -72,22 +77,31 @@ def mutant(tree: Path, stratum: str, path: Path, mutation: Mutation) -> Mutant:
         mutation.line,
         line.strip(),
         f"{mutation.operator} at {place}: {mutation.before} -> {mutation.after}",
-        mutation.apply(source),
+        mutation,
     )
 
 
 def sampled(tree: Path, each: int, seed: int, strata: Iterable[str] = STRATA) -> list[Mutant]:
-    """`each` mutants of every stratum, at most one a line: first the line is drawn, then which."""
+    """`each` mutants of every stratum, at most one a line.
+
+    Lines are drawn by a hash of seed, file, function and text, and so is what happens to a line:
+    the sample is as random as any, and an edit elsewhere draws no other lines.
+    """
     found = []
     for stratum in strata:
-        lines = defaultdict(list)
+        lines: dict[tuple[str, int], list[Mutant]] = defaultdict(list)
         for path in files_of(tree, stratum):
             for mutation in mutations(path.read_text()):
-                lines[path, mutation.line].append(mutation)
-        rng = random.Random(f"{seed} {stratum}")
-        drawn = rng.sample(sorted(lines), min(each, len(lines)))
-        found += [mutant(tree, stratum, place[0], rng.choice(lines[place])) for place in drawn]
+                one = mutant(tree, stratum, path, mutation)
+                lines[one.file, one.line].append(one)
+        chosen = [min(lot, key=lambda one: _drawn(seed, one.key)) for lot in lines.values()]
+        chosen.sort(key=lambda one: _drawn(seed, f"{one.file} {one.function} {one.text}"))
+        found += chosen[:each]
     return found
+
+
+def _drawn(seed: int, text: str) -> bytes:
+    return hashlib.sha256(f"{seed} {text}".encode()).digest()
 
 
 def named(tree: Path) -> list[Mutant]:
@@ -103,9 +117,8 @@ def named(tree: Path) -> list[Mutant]:
         function = functions(source)[line - 1]
         change = f"named: {old.strip()} -> {new.strip()}"
         changed = source.replace(old, new)
-        found.append(
-            Mutant("named", entry["file"], function, line, text, change, changed, entry["name"])
-        )
+        of = ("named", entry["file"], function, line, text, change)
+        found.append(Mutant(*of, name=entry["name"], replaced=changed))
     return found
 
 

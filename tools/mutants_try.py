@@ -89,7 +89,7 @@ def changed(tree: Path, mutant: Mutant | None) -> Iterator[None]:
     path = tree / mutant.file
     source, status = path.read_bytes(), path.stat()
     try:
-        path.write_text(mutant.source)
+        path.write_text(mutant.source(source.decode()))
         os.utime(path, (mutant.number, mutant.number))
         yield
     finally:
