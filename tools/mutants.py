@@ -121,10 +121,10 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="try again what survived")
     parser.add_argument("--share", default="0/1", help="0/2 and 1/2 side by side on two cores")
     arguments = parser.parse_args()
-    tree = copy_tree(WORK / f"tree{arguments.share.replace('/', 'of')}")
     if arguments.what == "map":
-        measure(tree, arguments.only)
+        measure(copy_tree(WORK / "tree-map"), arguments.only)
         return
+    tree = copy_tree(WORK / f"tree{arguments.share.replace('/', 'of')}")
     strata = [stratum for stratum in STRATA if stratum in arguments.only or not arguments.only]
     log = WORK / ("named.jsonl" if arguments.what == "named" else "verdicts.jsonl")
     wanted = sampled(tree, arguments.each, arguments.seed, strata)

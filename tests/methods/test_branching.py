@@ -76,6 +76,16 @@ def test_branches_are_those_of_full_passes(checkpoint, family):
         assert torch.allclose(one.divergence, apart.norm(dim=-1), rtol=1e-3, atol=1e-4)
 
 
+def test_a_stride_of_one_or_of_the_whole_span_averages_every_or_one_state(model):
+    """z of a step is the mean of its `span` states, or the last of them alone."""
+    ids = greedy(model, PROMPT, stride=1, span=SPAN, limit=LIMIT)
+    start = len(ids.prompt_ids)
+    states = model.run([[*ids.prompt_ids, *ids.ids]], read=mt.resid_post[:])[mt.resid_post[:]][:, 0]
+    assert torch.allclose(ids.latent(2), states[:, start + 2 : start + 2 + SPAN].mean(1), atol=1e-4)
+    once = greedy(model, PROMPT, stride=SPAN, span=SPAN, limit=LIMIT)
+    assert torch.allclose(once.latent(2), states[:, start + 1 + SPAN], atol=1e-4)
+
+
 def test_forcing_the_token_that_greedy_takes_changes_nothing(baseline):
     points = branch_points(baseline, 4)
     same = fork(baseline, points, tokens=[baseline.ids[t] for t in points])

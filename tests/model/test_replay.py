@@ -104,3 +104,16 @@ def test_without_memory_for_a_batch_it_halves_and_gives_the_same(checkpoint, mon
     found = mt.patch(model, RECEIVER, donor, NODES, model.direction(50, 60))
     torch.testing.assert_close(found.patched, expected.patched, atol=1e-5, rtol=1e-5)
     assert max(passes) > 2 >= min(passes)
+
+
+def test_a_device_too_small_for_one_edit_says_so(checkpoint, monkeypatch):
+    from microtome.model.replay import Replay
+
+    def full(self, edits, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    model = mt.load(str(checkpoint("gemma2")))
+    donor = model.run(DONOR, read=NODES)
+    monkeypatch.setattr(Replay, "run", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        mt.patch(model, RECEIVER, donor, NODES, model.direction(50, 60), audited=False)
