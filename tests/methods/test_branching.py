@@ -155,6 +155,8 @@ def test_a_planted_rejoin_is_found_at_every_step_and_offset():
         detour = list(range(2000, 2000 + step))
         branch = [*detour, *text[step + offset :]]
         assert rejoin(branch, True, text, True) == Rejoin(step, offset)
+    inserted = rejoin([2000, *text], True, text, True)
+    assert inserted == Rejoin(2, -1), "token 0 of the baseline is where the two part"
     assert rejoin(list(range(2000, 2040)), True, text, True) is None
     assert rejoin([2000, *text[-3:]], True, text, True) == Rejoin(1, 36), "three tokens and the end"
     assert rejoin([2000, *text[-3:]], False, text, True) is None, "cut off: three are too few"

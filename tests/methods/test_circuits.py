@@ -1,5 +1,7 @@
 """Circuits against the planted truth, their definition by hand, and the cut that is no circuit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 import microtome as mt
 from microtome import Replace, head_out, mlp_out
 from microtome.methods.patching import (
+    CircuitDiscovery,
     assess_circuit,
     faithfulness_curve,
     find_circuit,
@@ -141,6 +144,19 @@ def test_greedy_patches_pile_up_until_the_sign_changes(checkpoint):
     assert signs[:-1] == [before] * (len(signs) - 1)
     assert found.flipped
     assert signs[-1] != before
+    table = found.table()
+    assert list(table["flipped"]) == [sign != before for sign in signs]
+    assert list(table["component"]) == [site.component for site in order[: len(signs)]]
+
+
+@pytest.mark.parametrize(("before", "after"), [(-0.4, 0.3), (0.4, -0.3), (3.0, -0.01)])
+def test_any_change_of_sign_flips_however_small(checkpoint, before, after):
+    model = mt.load(str(checkpoint("gpt2")))
+    single = mt.patch(model, CORRUPT, CLEAN, mlp_out[:], model.direction(50, 60), audited=False)
+    single = replace(single, baseline=torch.tensor([before]))
+    ranked = (("L0_MLP", before / 2), ("L1_MLP", after - before), ("L2_MLP", 0.0))
+    found = CircuitDiscovery(ranked, ("L0_MLP", "L1_MLP"), (before / 2, after), single, ())
+    assert [row["flipped"] for row in found.rows()] == [False, True]
 
 
 def test_faithfulness_is_its_definition(checkpoint):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 import microtome as mt
 from microtome.methods.examine import examine
@@ -33,6 +34,29 @@ def test_a_wrong_entry_breaks_its_identity(change, broken, checkpoint):
     entry = replace(FAMILIES["gemma2"], **change)
     model = mt.load(str(checkpoint("gemma2")), anatomy=entry, verify=False)
     assert broken in {a.name for a in examine(model) if not a.passed}
+
+
+def test_a_model_that_looks_at_padding_fails_on_that_side_alone(checkpoint, monkeypatch):
+    """Its attention ignores the mask; padding on the right is behind what is read."""
+    model = mt.load(str(checkpoint("gpt2")))
+    honest = type(model.parts.hf).forward
+
+    def deaf(self, *arguments, attention_mask, **named):
+        return honest(self, *arguments, attention_mask=torch.ones_like(attention_mask), **named)
+
+    monkeypatch.setattr(type(model.parts.hf), "forward", deaf)
+    by_name = {audit.name: audit for audit in examine(model)}
+    left, right = (by_name[f"padding on the {side} = single prompts"] for side in ("left", "right"))
+    assert not left.passed
+    assert left.value > left.bound
+    assert right.passed
+
+
+def test_a_replacement_that_is_not_exact_fails_the_self_patch(checkpoint, monkeypatch):
+    model = mt.load(str(checkpoint("gpt2")))
+    honest = mt.Replace.apply
+    monkeypatch.setattr(mt.Replace, "apply", lambda edit, x: 1.1 * honest(edit, x))
+    assert "self-patch = 0" in {audit.name for audit in examine(model) if not audit.passed}
 
 
 def test_a_wrong_gain_is_refused_on_load_where_no_sum_would_show_it(checkpoint):

@@ -50,6 +50,12 @@ def test_what_never_attends_costs_nothing(checkpoint):
     found = knock_out(model, PROMPT, cuts, model.direction(50, 60))
     assert abs(float(found.effects[0])) < 1e-6 < abs(float(found.effects[1]))
     assert found.top(1)[0][0] == "real"
+    table = found.table().set_index("cut")
+    whole = model.run(PROMPT, logits="last").logits[0]
+    cut = by_hand(model, PROMPT, [(-1, 8)], range(model.n_layers), range(model.n_heads))
+    lost = float((cut[50] - cut[60]) - (whole[50] - whole[60]))
+    assert table.loc["real", "effect"] == pytest.approx(lost, abs=2e-5), "cut − whole"
+    assert table.loc["real", "baseline_delta"] == pytest.approx(float(whole[50] - whole[60]))
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "gemma2"])

@@ -7,6 +7,7 @@ import torch
 
 import microtome as mt
 from microtome import head_out, mlp_out
+from microtome.errors import InputError
 from microtome.methods.patching import source_tokens
 from tests.methods.test_estimates import planted_case
 from tests.model.families import params
@@ -49,3 +50,10 @@ def test_only_heads_read_tokens(checkpoint):
     model = mt.load(str(checkpoint("llama")))
     with pytest.raises(mt.MicrotomeError, match="reads no tokens"):
         source_tokens(model, "abc", model.direction(50, 60), mlp_out[0])
+
+
+def test_a_direction_of_another_space_is_refused(checkpoint):
+    model = mt.load(str(checkpoint("llama")))
+    concept = mt.Direction(torch.ones_like(model.direction(50, 60).vector), "residual", "a concept")
+    with pytest.raises(InputError, match=r"source_tokens takes a direction in unembedding space"):
+        source_tokens(model, "abc", concept)
