@@ -36,6 +36,17 @@ def test_switching_is_exact_and_shares_the_base(family, checkpoint, adapter):
     assert torch.equal(two.with_adapter(None).run(TEXT).logits, before)
 
 
+def test_attached_weights_are_for_reading_only(checkpoint, adapter):
+    model = mt.load(str(checkpoint("llama")))
+    one, two = (model.with_adapter(adapter("llama", seed)) for seed in (1, 2))
+    for view in (one, two, one, model):
+        view.run(TEXT)
+        parameters = dict(view.parts.hf.named_parameters())
+        assert any("lora_A" in name for name in parameters)
+        assert not [name for name, value in parameters.items() if value.requires_grad]
+        assert not view.parts.hf.training
+
+
 def test_head_writes_include_the_delta(family, checkpoint, adapter):
     model = mt.load(str(checkpoint(family)), adapter=adapter(family, 1))
     run = model.run(TEXT, read=[head_out[:, :], attn_out[:]])

@@ -39,6 +39,21 @@ def test_replayed_patches_equal_full_forwards(model):
             assert torch.equal(alone, full), site
 
 
+def test_a_replay_is_of_its_own_view_whichever_ran_last(checkpoint, adapter):
+    """Weights are switched for the replay as they are for a run."""
+    base = mt.load(str(checkpoint("gemma2")))
+    views = [base, *(base.with_adapter(adapter("gemma2", seed)) for seed in (1, 2))]
+    replays = [record(view, view.tokenize(RECEIVER)) for view in views]
+    edit = mt.Ablate(mlp_out[1], positions=(-1,))
+    expected = [view.run(RECEIVER, write=edit, logits="last").logits[0] for view in views]
+    for replay, whole in zip(replays, expected, strict=True):
+        for other in views:
+            other.run("abc")
+            found = replay.run([[edit]], start=3)[0]
+            torch.testing.assert_close(found, whole, atol=1e-5, rtol=1e-5)
+    assert (expected[0] - expected[1]).abs().max() > 0.1
+
+
 def test_resuming_behind_a_layer_equals_full_forwards(model):
     tokens, last = model.tokenize(RECEIVER), model.n_layers - 1
     replay = record(model, tokens)

@@ -137,6 +137,19 @@ def test_ids_come_back_as_they_went_and_states_are_those_of_local_samples(model)
     assert asked["prompt"] == list(local.prompt_ids)
 
 
+def test_the_two_likeliest_tokens_are_the_local_models(model):
+    with serving(model) as server:
+        remote = sample_remotely(model, server.url, PROMPT, top2=True, **DRAW)
+        without = sample_remotely(model, server.url, PROMPT, **DRAW)
+    local = sample(model, PROMPT, n=5, temperature=1.0, max_new_tokens=12, top2=True)
+    for row, ids in enumerate(local.completions):
+        assert torch.equal(
+            remote.samples.top2_ids[row, : len(ids)], local.top2_ids[row, : len(ids)]
+        )
+    assert without.samples.top2_ids is None
+    assert without.samples.entropy is None
+
+
 def test_ends_are_told_from_tokens(model):
     draw = {"n": 5, "temperature": 1.0, "max_new_tokens": 12, "forced": (40, 41)}
     free = sample(model, PROMPT, stop=(), **draw)
