@@ -5,6 +5,8 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
+from microtome.dictionaries.formats.table import Found, format_of
+from microtome.dictionaries.hub import the_one
 from microtome.dictionaries.load import load_dictionary
 from microtome.errors import DictionaryError
 from microtome.model.site import resid_post
@@ -51,6 +53,20 @@ def test_several_are_listed(cache: Path) -> None:
     assert "holds 2 dictionaries" in str(told.value)
     assert "(width_16k/average_l0_82, width_16k/average_l0_176)" in str(told.value)
     assert f"name one of them, {REPOSITORY}/layer_12/width_16k/average_l0_82" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(8, "h)"), (9, "h and 1 more)"), (11, "h and 3 more)")]
+)
+def test_a_long_list_is_cut_after_eight(count: int, said: str) -> None:
+    form = format_of("params.npz")
+    assert form is not None
+    found = [Found(f"{letter}/params.npz", form) for letter in "abcdefghijk"[:count]]
+    with pytest.raises(DictionaryError) as told:
+        the_one(found, "me/all/")
+    assert f"me/all/ holds {count} dictionaries (a, b, c, d, e, f, g, {said}" in str(told.value)
+    assert str(told.value).endswith("name one of them, me/all/a.")
+    assert the_one(found[2:3], "me/all") is found[2]
 
 
 def test_only_its_files_are_fetched(cache: Path, tmp_path, monkeypatch) -> None:

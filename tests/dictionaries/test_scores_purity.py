@@ -101,6 +101,24 @@ def test_a_perfect_share_of_few_clusters_is_not_certain():
         assert share.low == pytest.approx(0.025 ** (1 / 5))
 
 
+def test_labels_that_vary_within_a_text_are_dealt_out_one_by_one():
+    """Every text begins with the same class: to permute whole texts would leave only that one."""
+    labels, clusters = ["a", "b", "a", "b"] * 12, [i // 4 for i in range(48)]
+    fires = torch.tensor([[float(label == "a")] for label in labels])
+    latent = purity(fires, labels, clusters=clusters).latents[0]
+    assert latent.precision.value == 1
+    assert 0.5 <= latent.chance < 0.75
+    assert latent.p < 0.05
+
+
+@pytest.mark.parametrize(("times", "rare"), [(9, 1), (10, 0)])
+def test_ten_items_are_enough_to_be_judged(times, rare):
+    f = torch.zeros(300, 2)
+    f[:times, 0] = 1
+    f[:100, 1] = 1
+    assert purity(f, LABELS, permutations=19).too_rare == rare
+
+
 def test_labels_that_mostly_follow_their_cluster_are_permuted_with_it():
     """Latents and labels that each follow the text, and not each other, are found by chance."""
     rng, false, runs = np.random.default_rng(0), 0, 40
