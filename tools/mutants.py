@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("only", nargs="*", help="map: parts of file names; else names of strata")
     parser.add_argument("--each", type=int, default=62, help="mutants of a stratum")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget", type=float, default=12.0, help="CPU seconds of tests a mutant")
+    parser.add_argument("--budget", type=float, default=15.0, help="CPU seconds of tests a mutant")
     parser.add_argument("--again", action="store_true", help="try again what survived")
     parser.add_argument("--share", default="0/1", help="0/2 and 1/2 side by side on two cores")
     arguments = parser.parse_args()

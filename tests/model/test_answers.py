@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import microtome as mt
-from microtome.model.answers import prefix_probability
+from microtome.errors import AnswerError
+from microtome.model.answers import prefix_probability, single_token
+from microtome.model.tokens import encode
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +21,27 @@ def test_the_common_prefix_is_forced_and_the_fork_found(model):
     assert model.tokenizer.decode([answers.first]) == "1"
     assert model.tokenizer.decode([answers.second]) == "2"
     assert model.tokenizer.decode(answers.ids[: answers.n_prompt]).endswith("I play")
+
+
+def test_a_chat_turn_begins_with_one_bos_as_the_template_writes_it(checkpoint):
+    model = mt.load(str(checkpoint("gemma2")))
+    model.tokenizer.chat_template = (
+        "{{ bos_token }}{% for m in messages %}U:{{ m['content'] }}{% endfor %}"
+        "{% if add_generation_prompt %}A:{% endif %}"
+    )
+    ids = encode(model.tokenizer, "I play", chat=True)
+    assert model.tokenizer.decode(ids) == "<bos>U:I playA:"
+    assert ids.count(model.tokenizer.bos_token_id) == 1
+    answers = model.answers("I play", " action1", " action2", chat=True)
+    assert model.tokenizer.decode(answers.ids) == "<bos>U:I playA:action"
+
+
+def test_ids_at_the_ends_of_the_vocabulary(model):
+    size = len(model.tokenizer)
+    assert [single_token(model.tokenizer, i) for i in (0, size - 1)] == [0, size - 1]
+    for outside in (size, -1):
+        with pytest.raises(AnswerError, match=f"Token id {outside} is not in the vocabulary"):
+            single_token(model.tokenizer, outside)
 
 
 def test_the_prefix_probability_is_the_product_of_conditionals(model):
