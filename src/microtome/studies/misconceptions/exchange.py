@@ -30,7 +30,7 @@ def exchange(effects: Floats, at: Level) -> Columns:
     if not effects.size:
         nothing = np.ones(effects.shape[1])
         return Columns(nothing, nothing, 0 * nothing, "symmetric_about_0", 1.0, len(effects),
-                       np.zeros(1), np.ones(1), "nothing to test")  # fmt: skip
+                       np.zeros(1), np.ones(1), reason="nothing to test")  # fmt: skip
     return symmetric_about_0(effects, at=_drawn(at))
 
 
