@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from microtome.specimens.planted import Planted, PlantedPair
-from microtome.statistics import bootstrap_mean, sign_flip
+from microtome.statistics import Level, mean, mean_is_0
 
 ARCHITECTURES = ("gpt2", "gemma2")
 SETTINGS = ((3.0, False), (20.0, False), (3.0, True), (20.0, True))
@@ -125,12 +125,12 @@ def claimed(
     Both hold for all nodes together and resample pairs of answers, the unit the effects share.
     """
     clusters = [frozenset((pair.answer, pair.other)) for pair in pairs]
-    p_values = sign_flip(effects.T, clusters, resamples=2000)
+    p_values = mean_is_0(effects.T, clusters).p
     found = set()
     for node, values, p in zip(planted.nodes, effects, p_values, strict=True):
         if abs(values.mean()) <= floor:  # the interval holds the mean: it cannot lie beyond
             continue
-        interval = bootstrap_mean(values, clusters, level=1 - 0.05 / len(effects), resamples=2000)
-        if p <= 0.05 and (interval.low > floor or interval.high < -floor):
+        low, high = mean(values, clusters, Level(1 - 0.05 / len(effects))).ends or (0.0, 0.0)
+        if p <= 0.05 and (low > floor or high < -floor):
             found.add(node)
     return frozenset(found)

@@ -11,7 +11,6 @@ same Level give bitwise the same interval at every caller.
 
 from microtome.statistics.columns import Columns, mean_is_0, smallest_flip_p, symmetric_about_0
 from microtome.statistics.differences import difference
-from microtome.statistics.earlier import bootstrap_mean, bootstrap_ratio, proportion, sign_flip
 from microtome.statistics.families import Decisions, Family, benjamini_hochberg, decide
 from microtome.statistics.heldout import HeldOut, held_out_maximum
 from microtome.statistics.interval import Interval
@@ -32,19 +31,15 @@ __all__ = [
     "Ranks",
     "auroc",
     "benjamini_hochberg",
-    "bootstrap_mean",
-    "bootstrap_ratio",
     "decide",
     "difference",
     "held_out_maximum",
     "mean",
     "mean_is_0",
-    "proportion",
     "rank_among_peers",
     "ratio",
     "ratio_of_geometric_means",
     "share",
-    "sign_flip",
     "signed_share",
     "smallest_flip_p",
     "symmetric_about_0",
