@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from microtome.audit import Audit
 from microtome.cli import main
 from microtome.lab import still, tables
 from microtome.lab.cells import cell
 from microtome.lab.figures import BarGroup, Bars
 from microtome.lab.run import run
 from microtome.lab.study import Conclusion, Finding
-from microtome.lab.terminal import quiet
+from microtome.lab.terminal import Terminal, quiet
 
 from .toy import Sums, Toy
 
@@ -74,15 +75,18 @@ def test_no_command_prints_what_acts_on_a_terminal(
     assert f"sums: {ATTACK.encode('unicode_escape').decode()}" in text
 
 
-def test_warnings_and_failed_audits_print_nothing_that_acts(attacked: Path, capsys: Any) -> None:
-    study = Toy(count=3, pictures=False, gap=1.0)
-    record = run(study.model_copy(update={"labels": (ATTACK, "b")}))
-    next((record.path / "units" / "squares").iterdir()).write_bytes(b"")
-    run(study.model_copy(update={"labels": (ATTACK, "b")}))
+def test_warnings_and_failed_audits_print_nothing_that_acts(capsys: Any) -> None:
+    terminal = Terminal()
+    terminal.say(ATTACK)
+    terminal.warn(ATTACK)
+    audit = Audit(ATTACK, 1.0, 0.5, note=ATTACK)
+    terminal.failed(ATTACK, [{**audit.row(), "failed": 1, "units": 2}])
+    with terminal.progress(ATTACK, 2, 1):
+        pass
     text = capsys.readouterr().err
-    assert "audit failed" in text
-    assert "is damaged" in text
     assert acting(text) == set()
+    assert text.count("owned") == 6
+    assert "[bold]" in text, "what looks like markup is text"
 
 
 FORMULAS = (

@@ -64,13 +64,10 @@ def speed_of(study: Configuration) -> float:
 
 def memory_of(study: Configuration) -> int:
     """Bytes for the model, the largest batch with its cache, and the pooled sums."""
-    from transformers import AutoConfig
-
+    from microtome.model.config import config_of
     from microtome.model.memory import predicted_bytes
-    from microtome.model.source import model_source
 
-    config = AutoConfig.from_pretrained(model_source(study.model, weights=False).path)
-    text = config.get_text_config()
+    text = config_of(study.model).get_text_config()
     longest = max(study.max_new_tokens, study.cluster_tokens if study.cluster else 0)
     rows, width = max(study.samples, study.cluster_samples), int(text.hidden_size)
     layers = len(study.layers) or int(text.num_hidden_layers)
