@@ -35,7 +35,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Index = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Resamples = Annotated[int, Field(ge=100, le=1_000_000)]
+Resamples = Annotated[int, Field(ge=99, le=1_000_000)]
 
 
 def _filled(text: str) -> str:

@@ -11,6 +11,7 @@ from microtome.errors import ConfigError
 from microtome.lab.study import Study
 from microtome.statistics import Level
 from microtome.studies.dilemmas.players import BASE, NAMES, PAIRS, Pair
+from microtome.values import Resamples
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -80,7 +81,7 @@ class Configuration(Study, ABC):
     other wordings of these very scenarios."""
     level: Share = 0.95
     """Level of the intervals."""
-    resamples: Annotated[int, Field(ge=100)] = 1999
+    resamples: Resamples = 1999
     """Bootstrap draws."""
 
     @model_validator(mode="after")

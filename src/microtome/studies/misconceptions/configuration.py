@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from microtome.errors import ConfigError
 from microtome.lab.study import Study
 from microtome.statistics import Level
+from microtome.values import Resamples
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -93,7 +94,7 @@ class Configuration(Study, ABC):
     """Prompts that share a forward pass."""
     level: Share = 0.95
     """Level of the intervals; p-values count up to 1 − level."""
-    resamples: Annotated[int, Field(ge=99)] = 1999
+    resamples: Resamples = 1999
     """Bootstrap draws."""
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from microtome.errors import ConfigError
 from microtome.lab.study import Study
 from microtome.statistics import Level
 from microtome.studies.sampling.sections import flattened
+from microtome.values import Resamples
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -137,7 +138,7 @@ class Configuration(Study, ABC):
 
     level: Share = 0.95
     """Level of the intervals."""
-    resamples: Annotated[int, Field(ge=99)] = 1999
+    resamples: Resamples = 1999
     """Bootstrap draws."""
 
     @property
