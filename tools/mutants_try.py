@@ -48,7 +48,7 @@ class FirstFailure:
 
 
 def chosen(tests: Map, mutant: Mutant, budget: float) -> Iterator[list[str]]:
-    """Node ids in up to two lots: those that execute the line, then those of its function."""
+    """Node ids in lots: those that execute the line, then its function, then its file."""
     lots = tests.seen_by(mutant.file, mutant.function, mutant.text)
     stem = Path(mutant.file).stem
     for lot in lots:
