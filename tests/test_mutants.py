@@ -200,12 +200,13 @@ def test_mutants_of_a_small_package_get_their_verdicts(
 
 def test_a_line_is_looked_for_in_its_function_and_then_in_its_file() -> None:
     file, tests = "src/microtome/methods/sums.py", known()
-    only, more = tests.seen_by(file, "total", "    start += 1")
+    only, more, none = tests.seen_by(file, "total", "    start += 1")
     assert only == {"tests/test_sums.py::test_negative"}
     assert len(more) == 2
-    assert tests.seen_by(file, "total", "new = 1") == (set(), only | more)
-    assert tests.seen_by(file, "", "X = 1") == (set(), only | more)
-    assert tests.seen_by("src/microtome/other.py", "f", "x") == (set(), set())
+    assert none == set()
+    assert tests.seen_by(file, "total", "new = 1") == (set(), only | more, set())
+    assert tests.seen_by(file, "", "X = 1") == (set(), set(), only | more)
+    assert not any(tests.seen_by("src/microtome/other.py", "f", "x"))
 
 
 def test_tests_beyond_the_budget_are_left_out(tree: Path) -> None:

@@ -92,7 +92,8 @@ def _enter(tree: Path, log: Path, cpu: float) -> None:
     os.chdir(tree)
     sys.path[:] = [str(tree / "src"), str(tree), *(p for p in sys.path if not _of_root(p))]
     os.environ["PYTHONPATH"] = f"{tree / 'src'}:{tree}"
-    os.environ["MICROTOME_MUTANT"] = "1"
+    for name in [name for name in sys.modules if name.split(".")[0] in ("microtome", "tests")]:
+        del sys.modules[name]
     importlib.invalidate_caches()
 
 

@@ -162,14 +162,18 @@ class Map:
                 for key in keys:
                     self.lines[key].update(tests)
 
-    def seen_by(self, file: str, function: str, text: str) -> tuple[set[str], set[str]]:
-        """Tests that execute the line, and more that execute its function or else its file.
+    def seen_by(self, file: str, function: str, text: str) -> tuple[set[str], ...]:
+        """Tests that execute the line, then more that execute its function, then its file.
 
-        A line at the top of a module or class is executed by whatever loads the module.
+        What stands at the top of a module or class is executed by whichever test loads it first,
+        and seen by any that uses the file.
         """
-        near, wide = _keys(file, f"{function}: {text.strip()}")[:2]
-        exact, around = self.lines.get(near, set()), self.lines.get(wide, set())
-        return exact, (around or self.lines.get(file, set())) - exact
+        seen: set[str] = set()
+        lots = []
+        for key in _keys(file, f"{function}: {text.strip()}"):
+            lots.append(self.lines.get(key, set()) - seen)
+            seen |= lots[-1]
+        return tuple(lots)
 
 
 def _keys(file: str, line: str) -> tuple[str, str, str]:

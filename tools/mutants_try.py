@@ -19,6 +19,8 @@ from mutants_sample import Mutant
 
 GRACE = 30.0
 """CPU seconds beyond four times the budget after which a mutant is out of time."""
+LONG = 3.0
+"""CPU seconds from which on a test may have filled a cache that others of its file use."""
 COLLECTING = 0.4
 """CPU seconds that a file of tests costs before its first test."""
 
@@ -48,13 +50,20 @@ class FirstFailure:
 
 
 def chosen(tests: Map, mutant: Mutant, budget: float) -> Iterator[list[str]]:
-    """Node ids in up to two lots: those that execute the line, then those of its function."""
-    lots = tests.seen_by(mutant.file, mutant.function, mutant.text)
-    stem = Path(mutant.file).stem
-    for lot in lots:
-        taken, budget = _within(tests, lot, stem, budget)
+    """Node ids in lots: those that execute the line, then its function, then its file."""
+    stem, seen = Path(mutant.file).stem, set[str]()
+    for lot in tests.seen_by(mutant.file, mutant.function, mutant.text):
+        near = (lot | _neighbours(tests, lot)) - seen
+        seen |= near
+        taken, budget = _within(tests, near, stem, budget)
         if taken:
             yield _by_file(tests, taken)
+
+
+def _neighbours(tests: Map, lot: Iterable[str]) -> set[str]:
+    """The other tests of a file in which a long one may have computed what all of them read."""
+    files = {test.split("::")[0] for test in lot if tests.seconds[test] > LONG}
+    return {test for test in tests.seconds if test.split("::")[0] in files}
 
 
 def _within(tests: Map, lot: Iterable[str], stem: str, budget: float) -> tuple[list[str], float]:

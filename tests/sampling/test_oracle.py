@@ -39,6 +39,15 @@ def test_z_star_is_the_mean_state_over_the_oracles_tokens(model, tmp_path):
     np.testing.assert_allclose(z[0], pooled, atol=1e-4)
 
 
+def test_an_oracle_is_cut_where_completions_are(model, tmp_path):
+    study = little(tmp_path)
+    problem = problems_of(study)[0]
+    text = oracle_text(problem, study)
+    whole = oracle_ids(model, problem, text, study)
+    assert len(whole) > 9
+    assert oracle_ids(model, problem, text, little(tmp_path, max_new_tokens=9)) == whole[:9]
+
+
 def test_a_completion_that_is_the_oracles_text_lies_on_it():
     rows, texts, oracles = table("manifold"), table("completions"), table("oracles")
     hot = texts[texts["temperature"] == 1].set_index(["problem", "sample"])["text"]
