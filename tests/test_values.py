@@ -37,7 +37,7 @@ WRONG: list[tuple[str, Any]] = [
     ("rate", float("inf")), ("share", 0), ("share", 1), ("share", -1), ("share", 1.5),
     ("on", 1), ("on", "yes"), ("word", 3), ("word", "\ud800"), ("word", "a\x1b[2J"),
     ("words", (1,)), ("words", ("a", "b\0")), ("numbers", (1, True)), ("numbers", [1.0]),
-    ("numbers", (-1,)), ("home", 3), ("home", "a\0b"), ("resamples", 99), ("resamples", 10**12),
+    ("numbers", (-1,)), ("home", 3), ("home", "a\0b"), ("resamples", 98), ("resamples", 10**12),
 ]  # fmt: skip
 
 
