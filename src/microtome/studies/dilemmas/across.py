@@ -71,7 +71,7 @@ def across_pairs(results: "pd.DataFrame", summary: Rows, study: Configuration) -
         counts = {**_prompts(prompts, study), **_components(parts, undecided(test, study), study)}
         counts["unrelated_ratio"] = _unrelated_ratio(parts_of(pair))
         gap = mean_over(prompts, "gap", study)
-        found.append(Across(source, target, gap, largest(wide, study), test, counts))
+        found.append(Across(source, target, gap, largest(wide, study, test), test, counts))
     return found
 
 
