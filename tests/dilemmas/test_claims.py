@@ -139,6 +139,22 @@ def test_neither_weights_nor_contributions_are_named_against_their_test():
     assert "no head or MLP is shown to change. 0 of 20" in change
 
 
+def test_the_share_in_the_sentence_is_that_of_the_table():
+    effects = np.random.default_rng(3).normal(size=(24, 20))
+    effects[:, 7] -= 5
+    effects[::8, 7] -= 1
+    uneven = _patches(effects, scenarios=8).query("scenario != 's0' or variant == 0")
+    for frame in (uneven, uneven.assign(donor_delta=-2.98)):
+        texts, summary = _patching_texts(frame, _study())
+        (share,) = [row["normalised"] for row in summary if row["component"] == "L1H3"]
+        (text,) = [text for text in texts if "L1H3 changes Δ most" in text]
+        if share is None:
+            assert "of the gaps" not in text
+        else:
+            assert f"{abs(share):.0%} of the gaps" in text
+    assert share is None, "gaps of 0.02 logits are too small to divide by"
+
+
 def test_an_effect_that_unrelated_tokens_share_is_said_to_be_unspecific():
     effects = np.random.default_rng(3).normal(size=(24, 20))
     effects[:, 7] -= 5
