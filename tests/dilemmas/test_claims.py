@@ -155,6 +155,32 @@ def test_the_share_in_the_sentence_is_that_of_the_table():
     assert share is None, "gaps of 0.02 logits are too small to divide by"
 
 
+def _one_decides(resample):
+    """29 changes from Base of −1 or so and one of −1.9, which decides the interval."""
+    rng = np.random.default_rng(0)
+    effects = np.c_[-1 - 0.05 * rng.random(30), 0.01 * rng.normal(size=30)]
+    effects[11, 0] = -1.9
+    frame = _patches(effects, scenarios=5 if resample == "wordings" else 30)
+    after = frame.assign(model="PT2_COREDe", contribution=frame["delta_change"])
+    full = pd.concat([after, after.assign(model="base", contribution=0.0)])
+    study = _study(resample=resample, test="symmetric_about_0")
+    found = Attribution().conclude(study, {"attribution_full": full}, {}).findings
+    (change,) = [f for f in found if f.text.startswith("From Base")]
+    (writes,) = [f for f in found if "L0H0 writes most" in f.text]
+    return change, writes
+
+
+def test_an_interval_has_the_sign_of_the_value_printed():
+    for resample, who in (("wordings", "s1, variant 2"), ("scenarios", "s11")):
+        change, writes = _one_decides(resample)
+        assert "L0H0 changes most, by -1.0" in change.text
+        assert f"interval {change.low:+.2f} to {change.high:+.2f}" in change.text
+        assert change.low < change.value < change.high < 0
+        assert f"interval {-writes.high:.2f} to {-writes.low:.2f}" in writes.text
+        assert f"without {who} it is -1." in change.text
+        assert f"without {who} it is 1." in writes.text
+
+
 def test_an_effect_that_unrelated_tokens_share_is_said_to_be_unspecific():
     effects = np.random.default_rng(3).normal(size=(24, 20))
     effects[:, 7] -= 5

@@ -96,7 +96,7 @@ def _finding(full: "pd.DataFrame", name: str, study: Configuration) -> Finding:
     if top.settled:
         text = f"{top.component} writes most, {abs(top.value):.2f} logits for {side}"
     return Finding(
-        f"{label}: {text} ({top.evidence(study)}).",
+        f"{label}: {text} ({top.of_size(study)}).",
         top.value, *top.ends, unit="logits", n=len(wide), about=about,
         control="the parts sum to Δ on every prompt",
     )  # fmt: skip
@@ -121,7 +121,7 @@ def _change(full: "pd.DataFrame", source: str, target: str, study: Configuration
     if top.settled:
         text = f"{top.component} changes most, by {top.value:+.2f} logits"
     return Finding(
-        f"{both}, {text} ({top.evidence(study)}). {differing}",
+        f"{both}, {text} ({top.evidence(study, '+.2f')}). {differing}",
         top.value, *top.ends, unit="logits", n=len(wide), about=about,
     )  # fmt: skip
 

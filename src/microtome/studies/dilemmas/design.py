@@ -35,7 +35,16 @@ def mean_over(
     """Mean of a column over prompts, with the interval that the configuration asks for."""
     if study.resample == "scenarios":
         return evidence.mean(frame, column, by="scenario", at=study.at, within=within)
-    return evidence.mean(frame, column, by=None, strata="scenario", at=study.at, within=within)
+    return statistics.mean(
+        frame[column].to_numpy(float), prompt_names(frame), study.at,
+        within=within, strata=list(frame["scenario"]),
+    )  # fmt: skip
+
+
+def prompt_names(frame: "pd.DataFrame") -> list[str]:
+    """ "CC_continue, variant 3": how a sentence names the prompt of each row."""
+    places = zip(frame["scenario"], frame["variant"], strict=True)
+    return [f"{scenario}, variant {variant}" for scenario, variant in places]
 
 
 def unpaired(
@@ -71,7 +80,7 @@ def share_of_gap(
     rest = (np.sign(gaps) * effects - r * size) / size.mean()
     counts = Counter(scenarios)
     weight = np.array([counts[one] for one in scenarios]) * len(counts) / len(scenarios)
-    return statistics.mean(r + weight * rest, at=study.at, strata=scenarios)
+    return statistics.mean(r + weight * rest, prompt_names(frame), study.at, strata=scenarios)
 
 
 def small_gaps(gaps: Floats) -> float:

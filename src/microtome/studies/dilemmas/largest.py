@@ -14,7 +14,7 @@ from microtome import statistics
 from microtome.lab.evidence import worded
 from microtome.statistics import Columns, Interval
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.design import p_values, undecided
+from microtome.studies.dilemmas.design import p_values, prompt_names, undecided
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,12 +65,24 @@ class Largest:
         values = (self.component, self.value, *self.ends, self.settled, self.agreement)
         return {f"{prefix}_{name}": one for name, one in zip(names, values, strict=True)}
 
-    def evidence(self, study: Configuration) -> str:
-        """Its interval in words, and how it was chosen."""
+    def evidence(self, study: Configuration, shape: str = ".2f") -> str:
+        """The interval of `value` in words, and how it was chosen.
+
+        A sentence that prints the |value| of a settled component takes `of_size`.
+        """
+        return self._worded(self.sign, study, shape)
+
+    def of_size(self, study: Configuration) -> str:
+        """As `evidence`, but of |value| once it is settled."""
+        turned = self.settled and self.size.value < 0
+        sign = self.sign if not self.settled else -1.0 if turned else 1.0
+        return self._worded(sign, study, ".2f")
+
+    def _worded(self, sign: float, study: Configuration, shape: str) -> str:
         how = f"chosen on half of the {study.resample}, measured on the other half"
         if self.chosen[0] != self.chosen[1]:
             how = f"the halves of the {study.resample} choose {self.chosen[0]} and {self.chosen[1]}"
-        return f"{worded(self.size, study.resample)}; {how}"
+        return f"{worded(_times(sign, self.size), study.resample, shape)}; {how}"
 
 
 def largest(
@@ -89,7 +101,8 @@ def largest(
     if over_scenarios:
         size = statistics.mean(found.values, names, study.at)
     else:
-        size = statistics.mean(found.values, at=study.at, strata=names)
+        prompts = prompt_names(rows.index.to_frame())
+        size = statistics.mean(found.values, prompts, study.at, strata=names)
     first, second = (str(rows.columns[i]) for i in found.chosen)
     top = Largest(size, (first, second), _sign(rows[first].mean()), found.agreement)
     if test is None or undecided(test, study):
@@ -97,6 +110,15 @@ def largest(
     p = dict(zip(map(str, wide.columns), p_values(test), strict=True))
     shown = sum(one is not None and one < study.at.alpha for one in p.values())
     return replace(top, p=p[first], shown=shown)
+
+
+def _times(sign: float, size: Interval) -> Interval:
+    """The interval, turned over where `sign` is −1."""
+    if sign > 0:
+        return size
+    low, high = (None if end is None else -end for end in (size.high, size.low))
+    rest = None if size.without is None else -size.without
+    return replace(size, value=-size.value, low=low, high=high, without=rest)
 
 
 def _sign(mean: float) -> float:

@@ -46,7 +46,7 @@ def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
         return Finding(f"{name}: {rest}", n=pair.gap.n, about=about)
     moved = max(row["unrelated_rms"] for row in own if row["component"] in top.chosen)
     return Finding(
-        f"{name}: {_top(pair)} ({top.evidence(study)}).{_unspecific(top.value, moved)} {rest}",
+        f"{name}: {_top(pair)} ({top.of_size(study)}).{_unspecific(top.value, moved)} {rest}",
         top.value, *top.ends, unit=unit, n=pair.gap.n, about=about,
         control=f"the same swap moves unrelated tokens apart by {moved:.2f} logits",
     )  # fmt: skip
