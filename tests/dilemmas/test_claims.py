@@ -6,6 +6,7 @@ from scipy import stats
 
 from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.across import across_pairs
+from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.choices import findings_of
 from microtome.studies.dilemmas.consistency import consistency
 from microtome.studies.dilemmas.design import mean_over, unpaired
@@ -14,6 +15,7 @@ from microtome.studies.dilemmas.flips import flip_finding
 from microtome.studies.dilemmas.largest import largest
 from microtome.studies.dilemmas.lens import leaning
 from microtome.studies.dilemmas.singles import pair_findings
+from microtome.studies.dilemmas.targets import target_findings, targets
 
 STATES = ("CC", "CC", "CD", "DC", "DD")
 HEADS = [f"L{i // 4}H{i % 4}" for i in range(20)]
@@ -105,6 +107,88 @@ def test_a_planted_component_is_largest_in_both_halves():
         t for t in _patching_texts(frame, _study(test="symmetric_about_0"))[0] if "most" in t
     ]
     assert "symmetric_about_0, max-T" in text
+
+
+def _unshown():
+    """Effects of which both halves choose L1H3 and max-T shows none (p = 0.25)."""
+    effects = np.random.default_rng(5).normal(size=(24, 20))
+    effects[:, 7] += 1
+    return effects
+
+
+def test_a_component_that_max_t_does_not_show_is_not_named():
+    texts, _ = _patching_texts(_patches(_unshown(), scenarios=8), _study())
+    said = " ".join(texts)
+    assert "0 of 20 components are shown to have an effect" in said
+    assert "no component is shown to change Δ when swapped alone" in said
+    assert "L1H3" not in said
+
+
+def test_neither_weights_nor_contributions_are_named_against_their_test():
+    frame = _patches(_unshown(), scenarios=8).assign(gap=2.0, alone=0.1)
+    study = _study()
+    weights = frame.assign(model="PT2_COREDe", without=frame["delta_change"])
+    (found,) = target_findings(targets(weights, study), weights, study)
+    assert "no trained weights are shown to be needed" in found.text
+    assert "0 of 20 are shown to be needed" in found.text
+    assert "L1H3" not in found.text
+    after = frame.assign(model="PT2_COREDe", contribution=frame["delta_change"])
+    full = pd.concat([after, after.assign(model="base", contribution=0.0)])
+    texts = [f.text for f in Attribution().conclude(study, {"attribution_full": full}, {}).findings]
+    (change,) = [text for text in texts if text.startswith("From Base")]
+    assert "no head or MLP is shown to change. 0 of 20" in change
+
+
+def test_the_share_in_the_sentence_is_that_of_the_table():
+    effects = np.random.default_rng(3).normal(size=(24, 20))
+    effects[:, 7] -= 5
+    effects[::8, 7] -= 1
+    uneven = _patches(effects, scenarios=8).query("scenario != 's0' or variant == 0")
+    for frame in (uneven, uneven.assign(donor_delta=-2.98)):
+        texts, summary = _patching_texts(frame, _study())
+        (share,) = [row["normalised"] for row in summary if row["component"] == "L1H3"]
+        (text,) = [text for text in texts if "L1H3 changes Δ most" in text]
+        if share is None:
+            assert "of the gaps" not in text
+        else:
+            assert f"{abs(share):.0%} of the gaps" in text
+    assert share is None, "gaps of 0.02 logits are too small to divide by"
+
+
+def _one_decides(resample):
+    """29 changes from Base of −1 or so and one of −1.9, which decides the interval."""
+    rng = np.random.default_rng(0)
+    effects = np.c_[-1 - 0.05 * rng.random(30), 0.01 * rng.normal(size=30)]
+    effects[11, 0] = -1.9
+    frame = _patches(effects, scenarios=5 if resample == "wordings" else 30)
+    after = frame.assign(model="PT2_COREDe", contribution=frame["delta_change"])
+    full = pd.concat([after, after.assign(model="base", contribution=0.0)])
+    study = _study(resample=resample, test="symmetric_about_0")
+    found = Attribution().conclude(study, {"attribution_full": full}, {}).findings
+    (change,) = [f for f in found if f.text.startswith("From Base")]
+    (writes,) = [f for f in found if "L0H0 writes most" in f.text]
+    return change, writes
+
+
+def test_an_interval_has_the_sign_of_the_value_printed():
+    for resample, who in (("wordings", "s1, variant 2"), ("scenarios", "s11")):
+        change, writes = _one_decides(resample)
+        assert "L0H0 changes most, by -1.0" in change.text
+        assert f"interval {change.low:+.2f} to {change.high:+.2f}" in change.text
+        assert change.low < change.value < change.high < 0
+        assert f"interval {-writes.high:.2f} to {-writes.low:.2f}" in writes.text
+        assert f"without {who} it is -1." in change.text
+        assert f"without {who} it is 1." in writes.text
+
+
+def test_an_effect_that_unrelated_tokens_share_is_said_to_be_unspecific():
+    effects = np.random.default_rng(3).normal(size=(24, 20))
+    effects[:, 7] -= 5
+    frame = _patches(effects, scenarios=8)
+    study = _study(named=("L1H3",))
+    assert "not specific" not in " ".join(_patching_texts(frame, study)[0])
+    texts, _ = _patching_texts(frame.assign(unrelated_rms=7.0), study)
+    assert sum("not specific to the two answers" in text for text in texts) == 2
 
 
 def test_a_scenario_is_flipped_by_more_than_half_of_its_wordings_that_count():

@@ -123,7 +123,9 @@ def test_flips_count_where_the_receiver_had_a_side(patched):
 
 def _frame(effects, gaps):
     scenario = [f"s{i % 5}" for i in range(len(gaps))]
-    return pd.DataFrame({"scenario": scenario, "effect": effects, "gap": gaps})
+    return pd.DataFrame(
+        {"scenario": scenario, "variant": range(len(gaps)), "effect": effects, "gap": gaps}
+    )
 
 
 @pytest.mark.parametrize("resample", ["scenarios", "wordings"])
@@ -135,6 +137,17 @@ def test_a_share_and_its_interval_are_the_formula(resample):
     assert share.value == pytest.approx(signed_share(effects, gaps))
     assert share.low < share.value < share.high
     assert share.excludes(0)
+
+
+def test_a_share_over_scenarios_of_unequal_size_is_the_formula():
+    """Three wordings carry the whole gap, twelve a third of it."""
+    rng = np.random.default_rng(0)
+    gaps = np.r_[np.full(3, 8.0), np.full(12, 3.0)] + 0.2 * rng.normal(size=15)
+    effects = np.r_[gaps[:3], gaps[3:] / 3] + 0.1 * rng.normal(size=15)
+    frame = _frame(effects, gaps).assign(scenario=["a"] * 3 + ["b"] * 12)
+    share = share_of_gap(frame, "effect", "gap", _study(resample="wordings"))
+    assert share.value == pytest.approx(signed_share(effects, gaps))
+    assert share.low < signed_share(effects, gaps) < share.high
 
 
 def test_a_share_over_other_wordings_covers():

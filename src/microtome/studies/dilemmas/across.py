@@ -34,12 +34,8 @@ class Across:
     top: Largest | None
     test: Columns
     counts: dict[str, Any]
-
-    @property
-    def share(self) -> float | None:
-        """The largest component's effect towards the source, as a share of the gaps."""
-        size = self.counts["mean_abs_gap"]
-        return self.top.value / size if self.top is not None and size > 0 else None
+    share: float | None
+    """`normalised` of the component that both halves chose; None where the gaps are too small."""
 
     def row(self, study: Configuration) -> dict[str, Any]:
         """The pair as a row of `cross_experiment_summary`."""
@@ -71,8 +67,18 @@ def across_pairs(results: "pd.DataFrame", summary: Rows, study: Configuration) -
         counts = {**_prompts(prompts, study), **_components(parts, undecided(test, study), study)}
         counts["unrelated_ratio"] = _unrelated_ratio(parts_of(pair))
         gap = mean_over(prompts, "gap", study)
-        found.append(Across(source, target, gap, largest(wide, study), test, counts))
+        top = largest(wide, study, test)
+        share = _share(top, parts)
+        found.append(Across(source, target, gap, top, test, counts, share))
     return found
+
+
+def _share(top: Largest | None, parts: Rows) -> float | None:
+    """Of the component that both halves chose, as `patching_summary` has it."""
+    if top is None or top.chosen[0] != top.chosen[1]:
+        return None
+    (share,) = (row["normalised"] for row in parts if row["component"] == top.component)
+    return None if share is None else float(share)
 
 
 def _prompts(prompts: "pd.DataFrame", study: Configuration) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import microtome as mt
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.statistics import Columns
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.contributions import (
     RANKED,
@@ -95,7 +96,7 @@ def _finding(full: "pd.DataFrame", name: str, study: Configuration) -> Finding:
     if top.settled:
         text = f"{top.component} writes most, {abs(top.value):.2f} logits for {side}"
     return Finding(
-        f"{label}: {text} ({top.evidence(study)}).",
+        f"{label}: {text} ({top.of_size(study)}).",
         top.value, *top.ends, unit="logits", n=len(wide), about=about,
         control="the parts sum to Δ on every prompt",
     )  # fmt: skip
@@ -109,21 +110,24 @@ def _change(full: "pd.DataFrame", source: str, target: str, study: Configuration
     labels = players([source, target])
     both = f"From {labels[source].label} to {labels[target].label}"
     about = f"{labels[source].label} → {labels[target].label}, largest change"
-    top = largest(wide, study)
+    test = tested(wide, study)
+    top, differing = largest(wide, study, test), _differing(test, wide.shape[1], study)
     if top is None:
         return Finding(f"{both}: {_ALONE}", n=len(wide), about=about)
+    if top.shown == 0:
+        nothing = f"{both}, no head or MLP is shown to change. {differing}"
+        return Finding(nothing, n=len(wide), about=about)
     text = "which head or MLP changes most is not settled"
     if top.settled:
         text = f"{top.component} changes most, by {top.value:+.2f} logits"
     return Finding(
-        f"{both}, {text} ({top.evidence(study)}). {_differing(wide, study)}",
+        f"{both}, {text} ({top.evidence(study, '+.2f')}). {differing}",
         top.value, *top.ends, unit="logits", n=len(wide), about=about,
     )  # fmt: skip
 
 
-def _differing(wide: "pd.DataFrame", study: Configuration) -> str:
+def _differing(test: Columns, count: int, study: Configuration) -> str:
     """How many components differ, or why this design cannot decide it."""
-    test, count = tested(wide, study), wide.shape[1]
     if why := undecided(test, study):
         return f"Which of the {count} heads and MLPs differ is undecided: {why}."
     claimed = sum(p is not None and p < study.at.alpha for p in p_values(test))

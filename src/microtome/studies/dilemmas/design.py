@@ -5,6 +5,7 @@
 are strata: wordings are resampled within them, and what differs between scenarios is no noise.
 """
 
+from collections import Counter
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,16 @@ def mean_over(
     """Mean of a column over prompts, with the interval that the configuration asks for."""
     if study.resample == "scenarios":
         return evidence.mean(frame, column, by="scenario", at=study.at, within=within)
-    return evidence.mean(frame, column, by=None, strata="scenario", at=study.at, within=within)
+    return statistics.mean(
+        frame[column].to_numpy(float), prompt_names(frame), study.at,
+        within=within, strata=list(frame["scenario"]),
+    )  # fmt: skip
+
+
+def prompt_names(frame: "pd.DataFrame") -> list[str]:
+    """ "CC_continue, variant 3": how a sentence names the prompt of each row."""
+    places = zip(frame["scenario"], frame["variant"], strict=True)
+    return [f"{scenario}, variant {variant}" for scenario, variant in places]
 
 
 def unpaired(
@@ -56,7 +66,8 @@ def share_of_gap(
     """Σ sign(gap)·effect / Σ|gap| over prompts; None where the gaps are too small to divide by.
 
     They are where prompts of |gap| below `GAP_FLOOR` hold half of Σ|gap|. With scenarios as
-    strata the ratio is linearised: its mean is r, its spread that of sign(gap)·effect − r·|gap|.
+    strata the ratio r is linearised: its spread is that of sign(gap)·effect − r·|gap|, where a
+    scenario counts by its number of wordings, as it does in r.
     """
     effects, gaps = frame[effect].to_numpy(float), frame[gap].to_numpy(float)
     if rests_on_small(gaps):
@@ -67,7 +78,9 @@ def share_of_gap(
     size = np.abs(gaps)
     r = float((np.sign(gaps) * effects).sum() / size.sum())
     rest = (np.sign(gaps) * effects - r * size) / size.mean()
-    return statistics.mean(r + rest, at=study.at, strata=scenarios)
+    counts = Counter(scenarios)
+    weight = np.array([counts[one] for one in scenarios]) * len(counts) / len(scenarios)
+    return statistics.mean(r + weight * rest, prompt_names(frame), study.at, strata=scenarios)
 
 
 def small_gaps(gaps: Floats) -> float:

@@ -40,14 +40,26 @@ def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
         f"of {study.flip_floor:g} or more ({counts['n_flipping_anywhere']} on any prompt)."
     )
     about, unit = f"{name}, largest effect", "Δ logit towards the source"
-    if top is None:
+    if top is not None and top.shown == 0:
+        rest = f"no component is shown to change Δ when swapped alone. {rest}"
+    if top is None or top.shown == 0:
         return Finding(f"{name}: {rest}", n=pair.gap.n, about=about)
     moved = max(row["unrelated_rms"] for row in own if row["component"] in top.chosen)
     return Finding(
-        f"{name}: {_top(pair)} ({top.evidence(study)}). {rest}",
+        f"{name}: {_top(pair)} ({top.of_size(study)}).{_unspecific(top.value, moved)} {rest}",
         top.value, *top.ends, unit=unit, n=pair.gap.n, about=about,
         control=f"the same swap moves unrelated tokens apart by {moved:.2f} logits",
     )  # fmt: skip
+
+
+def _unspecific(effect: float, moved: float) -> str:
+    """What to say of an effect that unrelated tokens share."""
+    if moved < abs(effect):
+        return ""
+    return (
+        f" The same swap moves unrelated tokens apart by {moved:.2f} logits, as much or more: it "
+        f"is not specific to the two answers."
+    )
 
 
 def _top(pair: Across) -> str:
@@ -82,7 +94,8 @@ def _rank(row: dict[str, Any], study: Configuration) -> Finding:
         verdict = "others of its kind lie as far out"
     return Finding(
         f"{row['pair']}: {row['component']}, named beforehand, ranks {place} of {peers} of its "
-        f"kind by the distance of its effect from their median; {verdict}.",
+        f"kind by the distance of its effect from their median; {verdict}."
+        f"{_unspecific(row['mean_towards'], row['unrelated_rms'])}",
         row["mean_towards"], row["towards_low"], row["towards_high"],
         unit="Δ logit towards the source", n=row["n"], about=f"{row['pair']}, {row['component']}",
         control=f"p = {row['p_rank']:.2g} among {peers} peers",

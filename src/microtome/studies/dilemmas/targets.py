@@ -17,6 +17,7 @@ import microtome as mt
 from microtome.data.prompts import Prompt
 from microtome.lab.evidence import columns
 from microtome.lab.study import Finding
+from microtome.statistics import Columns
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import (
     by_component,
@@ -122,13 +123,16 @@ def target_findings(rows: Rows, weights: pd.DataFrame, study: Configuration) -> 
 def _finding(own: Rows, weights: pd.DataFrame, study: Configuration) -> Finding:
     label, spare = own[0]["label"], sum(row["without"] < _SPARED for row in own)
     lost = _lost(weights)
-    top, about = largest(lost, study), f"{label}, weights"
+    test, about = tested(lost, study), f"{label}, weights"
+    top = largest(lost, study, test)
     rest = (
         f"{spare} of {len(own)} attentions and MLPs could each be left untrained for less than "
         f"{_SPARED:.0%}. The shares carried alone sum to {sum(row['alone'] for row in own):.0%}, "
-        f"so singles do not say what several do together. {_needed(lost, study)}"
+        f"so singles do not say what several do together. {_needed(lost, test, study)}"
     )
-    if top is None:
+    if top is not None and top.shown == 0:
+        rest = f"no trained weights are shown to be needed. {rest}"
+    if top is None or top.shown == 0:
         return Finding(f"{label}: {rest}", n=own[0]["n"], about=about)
     return Finding(
         f"{label}: {_most(top, own)} ({top.evidence(study)}). {rest}",
@@ -146,8 +150,8 @@ def _most(top: Largest, own: Rows) -> str:
     )
 
 
-def _needed(lost: pd.DataFrame, study: Configuration) -> str:
-    test, count = tested(lost, study), lost.shape[1]
+def _needed(lost: pd.DataFrame, test: Columns, study: Configuration) -> str:
+    count = lost.shape[1]
     if why := undecided(test, study):
         return f"Which are needed at all is undecided: {why}."
     p = zip(p_values(test), lost.mean(), strict=True)
