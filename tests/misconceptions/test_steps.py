@@ -3,14 +3,12 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from microtome.cli import main
 from microtome.errors import RunError
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
-from microtome.studies.misconceptions.features import _unexplained
 from microtome.studies.misconceptions.two_runs import contrast_runs
 
 pytestmark = pytest.mark.medium
@@ -157,17 +155,3 @@ def test_the_features_finding_carries_the_mean_fvu(record):
     layers = record.table("features_dictionaries")
     assert found["value"] == pytest.approx(layers["fvu"].mean(), rel=1e-6)
     assert found["control"]
-
-
-def test_the_mean_fvu_weighs_tokens_and_has_an_interval_over_batches(small):
-    rows = [(1, 0.1, 10), (2, 0.3, 10), (1, 0.4, 30), (2, 0.6, 30)]
-    table = pd.DataFrame(rows, columns=["layer", "fvu", "tokens"])
-    found = _unexplained(table, small)
-    assert found.value == pytest.approx((0.2 * 10 + 0.5 * 30) / 40)
-    assert found.ends is None, "two batches have no interval"
-    assert found.reason
-    more = pd.concat([table.assign(fvu=table["fvu"] + 0.01 * i) for i in range(4)])
-    many = _unexplained(more, small)
-    assert many.clusters == 8
-    assert many.low < many.value < many.high
-    assert _unexplained(table.assign(fvu=float("nan")), small) is None
