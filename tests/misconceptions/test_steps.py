@@ -116,8 +116,11 @@ def test_random_directions_are_marked_wherever_they_went(record):
     of_features = {name for name in figures if name != "answers_by_label"}
     assert of_features
     assert all(name.endswith("_random_dictionary") for name in of_features)
-    told = " ".join(f["text"] for f in record.findings if f["step"] != "prompts")
-    assert told.count(stand_in) >= 3
+    of_steps = {f["step"] for f in record.findings}
+    assert of_steps == {"prompts", "features", "contrast", "factors", "ablate"}
+    for found in record.findings:
+        times = found["text"].count(stand_in)
+        assert times == (found["step"] != "prompts"), found["text"]
 
 
 def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):

@@ -18,6 +18,7 @@ from microtome.statistics import Interval, ratio
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
 from microtome.studies.misconceptions.fit import Fit
+from microtome.studies.misconceptions.marking import named, stand_in_of
 from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.reading import Read, Reading, read_codes, readings
 from microtome.studies.misconceptions.shelf import layers_of
@@ -71,7 +72,7 @@ class Features(Step):
         fits = {n: Fit.of_run(tables["features_fit"], arrays, n) for n in layers}
         found = _summed(units, fits)
         return Conclusion(
-            findings=[_said(found, fits, prompts, study)],
+            findings=named([_said(found, fits, prompts, study)], stand_in_of(tables)),
             tables={"features_dictionaries": found},
             data={"features.jsonl": _lines(tables["features"], prompts)},
             audits=_audits(fits),
@@ -176,8 +177,7 @@ def _said(
     where = " and ".join(
         _where(str(how), int(n)) for how, n in prompts["read"].value_counts().items()
     )
-    stand_in = f" These features are {found[0]['stand_in']}." if found[0]["stand_in"] else ""
-    text = f"Features that fire: {'; '.join(parts)}. Read {where}.{stand_in}"
+    text = f"Features that fire: {'; '.join(parts)}. Read {where}."
     fvu = _unexplained(fits, list(prompts["pair_id"]), study)
     if fvu is None:
         return Finding(text, n=len(prompts), about="features")
