@@ -46,7 +46,7 @@ def how_of(pair: Pair, positions: str) -> str:
 
 
 def readings(model: "mt.Model", pairs: Sequence[Pair], positions: str) -> list[Reading]:
-    """Both members of every pair, in turn; AnswerError where the answers cannot be told apart."""
+    """Both members of every pair, in turn; AnswerError where the answers do not differ."""
     return [
         _reading(model, prompt, how_of(pair, positions))
         for pair in pairs
