@@ -1,4 +1,4 @@
-"""Voice, domain and content told apart: on planted codes, and on the specimen's feature 36."""
+"""Voice, domain and content kept apart: on planted codes, and on the specimen's feature 36."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from microtome.studies.misconceptions.material import factor_pairs, of_role, pai
 PAIRS = 24
 VOICED, SPECIFIC, STATED, ALWAYS = range(4)
 """Planted: after the marker everywhere; after it in physics; where a misconception is stated,
-marker or not (in physics both go together); and in physics whoever speaks."""
+marker or not (in physics both go together); and in physics with every speaker."""
 FIRES = {
     "select": (VOICED, SPECIFIC, STATED), "test": (VOICED, SPECIFIC, STATED),
     "elsewhere": (VOICED,), "content": (STATED,),

@@ -162,15 +162,3 @@ def test_the_interval_of_an_ablation_of_both_members_is_over_pairs():
     one = _summary(place, own[::2], controls, study)
     assert both["n"] == 24
     assert (both["low"], both["high"]) == pytest.approx((one["low"], one["high"]))
-
-
-def test_a_dictionary_without_fvu_is_not_perfect():
-    from microtome.studies.misconceptions.features import _summed
-
-    units = pd.DataFrame(
-        {"layer": [0, 0, 1, 1], "l0": [10.0, 20.0, 5.0, 5.0], "fvu": [0.1, 0.2, None, None],
-         "tokens": [30, 10, 30, 10]}
-    )  # fmt: skip
-    first, transcoder = _summed(units)
-    assert (first["l0"], first["fvu"]) == pytest.approx((12.5, 0.125))
-    assert transcoder["fvu"] is None

@@ -1,4 +1,4 @@
-"""Random directions: orthogonal, complete, told apart by site and seed, and marked."""
+"""Random directions: orthogonal, complete, different by site and seed, and marked."""
 
 import torch
 

@@ -65,7 +65,7 @@ def test_codes_are_the_dictionarys_own(world, prompts, small):
         run = world.run(prompt.prompt, read=resid_post[LAYER])
         due = dictionary.encode(run.last(resid_post[LAYER]))[0].numpy()
         assert np.allclose(row, due, atol=1e-3)
-    assert own.fvu < 1e-6, "random directions with both signs are complete"
+    assert own.fit.fvu < 1e-6, "random directions with both signs are complete"
 
 
 def test_pairs_of_one_prompt_differ_nowhere_but_on_their_answers(world, small):

@@ -21,7 +21,7 @@ from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import ablation_cost
 from microtome.studies.misconceptions.figures.ablate import ablation_figures
 from microtome.studies.misconceptions.layer import layer_product, prepare
-from microtome.studies.misconceptions.marking import marked, stand_in_of
+from microtome.studies.misconceptions.marking import marked, named, stand_in_of
 from microtome.studies.misconceptions.material import of_role, pairs_of
 from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.shelf import layers_of
@@ -60,7 +60,7 @@ class Ablate(Step):
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         made = summaries(tables, study) if "ablate_results" in tables else []
         return Conclusion(
-            ablation_findings(made, tables, study),
+            named(ablation_findings(made, tables, study), stand_in_of(tables)),
             {"ablate_summary": made} if made else {},
             {"ablation_report": ablation_report(made, tables, study)},
             [differing_claims(tables, study.alpha)] if made and _whole(study, tables) else [],

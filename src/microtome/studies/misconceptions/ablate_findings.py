@@ -6,7 +6,6 @@ import numpy as np
 
 from microtome.lab.study import Finding, Tables
 from microtome.studies.misconceptions.configuration import Configuration
-from microtome.studies.misconceptions.marking import stand_in_of
 
 Rows = list[dict[str, Any]]
 
@@ -116,11 +115,10 @@ def _beside(row: dict[str, Any], study: Configuration) -> str:
 def _tokens(tables: Tables) -> Finding:
     frame = tables["ablate_features"]
     found = int(frame["token_detector"].sum())
-    stand_in = f" The features are {stand_in_of(tables)}." if stand_in_of(tables) else ""
     return Finding(
         f"{found} of {len(frame)} ablated features gain half of their own activation when one of "
         f"their strongest tokens is put into a neutral sentence: these may be detectors of a token "
-        f"rather than of who speaks.{stand_in}",
+        f"rather than of who speaks.",
         n=len(frame), about="token detectors",
         control=f"without the token they reach {frame['without'].mean():.2g} on average, with it "
         f"{frame['injected'].mean():.2g}, on their own prompts {frame['natural'].mean():.2g}",

@@ -17,7 +17,7 @@ from microtome.studies.misconceptions.contrasting import contrast
 from microtome.studies.misconceptions.figures.contrast import contrast_figures
 from microtome.studies.misconceptions.figures.passages import passage_figures
 from microtome.studies.misconceptions.heldout import heldout_rows, separation_rows
-from microtome.studies.misconceptions.marking import marked, stand_in_of
+from microtome.studies.misconceptions.marking import marked, named, stand_in_of
 from microtome.studies.misconceptions.measured import pairs_in, sides_in
 from microtome.studies.misconceptions.relabelling import relabelled
 from microtome.studies.misconceptions.reports import contrast_rows, diff_report
@@ -57,7 +57,7 @@ class Contrast(Step):
         if study.against is not None:
             data["diff_report_against"] = contrast_with(study.against, tables, arrays, study.topk)
         return Conclusion(
-            contrast_findings(found, made, tables, study),
+            named(contrast_findings(found, made, tables, study), stand_in_of(tables)),
             {name: rows for name, rows in made.items() if rows},
             data,
             [control.audit(study.alpha)],

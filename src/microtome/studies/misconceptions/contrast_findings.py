@@ -7,7 +7,6 @@ from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast
 from microtome.studies.misconceptions.exchange import smallest_p
 from microtome.studies.misconceptions.heldout import again
-from microtome.studies.misconceptions.marking import stand_in_of
 
 Rows = list[dict[str, Any]]
 
@@ -16,7 +15,7 @@ def contrast_findings(
     found: Contrast, made: dict[str, Rows], tables: Tables, study: Configuration
 ) -> list[Finding]:
     """Which reading, what survives, how well it separates, and the pairs of the file."""
-    said = [*_shared(tables), _survival(found, made, tables, study)]
+    said = [*_shared(tables), _survival(found, made, study)]
     said += [_separation(row, study) for row in _best(made["contrast_separation"])]
     return [*said, *_extra(made["contrast_heldout"], found)]
 
@@ -36,9 +35,7 @@ def _shared(tables: Tables) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _survival(
-    found: Contrast, made: dict[str, Rows], tables: Tables, study: Configuration
-) -> Finding:
+def _survival(found: Contrast, made: dict[str, Rows], study: Configuration) -> Finding:
     n, alpha = len(found.sides.pairs), found.alpha
     floor = smallest_p(n, found.at)
     if not len(found.features):
@@ -60,7 +57,7 @@ def _survival(
         f"in at least {study.min_pairs} of {n} pairs, {claimed} differ between the members "
         f"(labels exchanged within pairs, which tests symmetry about 0; max-T over all layers, "
         f"p ≤ {alpha:.2g}; smallest reachable p {floor:.2g})"
-        f"{_tested(rows, confirmed)}{_strongest(found, rows)}.{_marked(tables)}",
+        f"{_tested(rows, confirmed)}{_strongest(found, rows)}.",
         confirmed / claimed if rows else None, unit="share confirmed", n=claimed,
         control=_control(made), about="survivors",
     )  # fmt: skip
@@ -89,11 +86,6 @@ def _strongest(found: Contrast, rows: Rows) -> str:
     ]
     named = [f"L{r['layer']} #{r['feature']} (higher in {r['side']} members)" for r in firsts if r]
     return f"; the largest are {' and '.join(named)}" if named else ""
-
-
-def _marked(tables: Tables) -> str:
-    stand_in = stand_in_of(tables)
-    return f" The features are {stand_in}." if stand_in else ""
 
 
 def _control(made: dict[str, Rows]) -> str:

@@ -22,7 +22,7 @@ from microtome.studies.misconceptions.factoring import effects, exchanged, row
 from microtome.studies.misconceptions.factors_findings import factor_findings
 from microtome.studies.misconceptions.features import prompt_row
 from microtome.studies.misconceptions.figures.factors import factor_figures
-from microtome.studies.misconceptions.marking import marked, stand_in_of
+from microtome.studies.misconceptions.marking import marked, named, stand_in_of
 from microtome.studies.misconceptions.measured import factor_sides, pairs_in, sides_in
 from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.reading import read_codes, readings
@@ -69,8 +69,9 @@ class Factors(Step):
         if found and outside is not None:
             control = exchanged(claimed, inside, outside, study.at)
         made = [row(one, inside, outside) for one in found]
+        said = factor_findings(found, made, outside, content, control, study)
         return Conclusion(
-            factor_findings(found, made, outside, content, control, study),
+            named(said, stand_in_of(tables)),
             {"factors": made} if made else {},
         )
 

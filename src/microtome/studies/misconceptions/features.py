@@ -2,7 +2,9 @@
 
 `features.jsonl` lists the top features where each prompt is read (`reading.py`); the arrays
 `codes_layer_<n>_{indices,values,offsets}` hold every token of every prompt, in the order of the
-table `features_tokens`. Audit: the share of variance that each dictionary leaves on these prompts.
+table `features_tokens`; `means_layer_<n>` holds every prompt's mean state, in the order of a
+layer's rows in `features_fit`. Audit: the share of variance that each dictionary leaves on these
+prompts.
 """
 
 from collections.abc import Sequence
@@ -15,6 +17,8 @@ from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step
 from microtome.statistics import Interval, ratio
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
+from microtome.studies.misconceptions.fit import Fit
+from microtome.studies.misconceptions.marking import named, stand_in_of
 from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.reading import Read, Reading, read_codes, readings
 from microtome.studies.misconceptions.shelf import layers_of
@@ -31,7 +35,7 @@ class Features(Step):
     """Top features per prompt and layer, and all sparse codes."""
 
     name = "features"
-    version = 1
+    version = 2
     summary = "Which features of the residual stream fire on each prompt, layer by layer."
     reads = (
         "layers", "dictionaries", "width", "average_l0", "random_dictionary", "topk", "positions",
@@ -52,20 +56,26 @@ class Features(Step):
         arrays: dict[str, np.ndarray] = {}
         for layer, one in codes.items():
             arrays |= one.codes.arrays(layer)
+            arrays[f"means_layer_{layer}"] = one.fit.mean
         tables = {
             "features": [r for layer in codes for r in _top(codes[layer], read, layer, study.topk)],
             "features_prompts": [{"unit": unit.name, **prompt_row(one)} for one in read],
             "features_tokens": [row for one in read for row in _token_rows(one, warm)],
+            "features_fit": [row for n in codes for row in _fit_rows(codes[n], read, n)],
             "features_dictionaries": [_dictionary(warm, n, codes[n]) for n in codes],
         }
-        return Product(tables, arrays, _audits(codes))
+        return Product(tables, arrays)
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
-        prompts = tables["features_prompts"]
+        prompts, units = tables["features_prompts"], tables["features_dictionaries"]
+        layers = map(int, units["layer"].unique())
+        fits = {n: Fit.of_run(tables["features_fit"], arrays, n) for n in layers}
+        found = _summed(units, fits)
         return Conclusion(
-            findings=[_said(tables, study)],
-            tables={"features_dictionaries": _summed(tables["features_dictionaries"])},
+            findings=named([_said(found, fits, prompts, study)], stand_in_of(tables)),
+            tables={"features_dictionaries": found},
             data={"features.jsonl": _lines(tables["features"], prompts)},
+            audits=_audits(fits),
         )
 
 
@@ -102,15 +112,21 @@ def _token_rows(one: Reading, warm: Warm) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _fit_rows(found: Read, read: Sequence[Reading], layer: int) -> list[dict[str, Any]]:
+    return [
+        {"id": one.prompt.id, "pair_id": one.prompt.pair_id, "layer": layer, **sums}
+        for one, sums in zip(read, found.fit.rows(), strict=True)
+    ]
+
+
 def _dictionary(warm: Warm, layer: int, found: Read) -> dict[str, Any]:
-    """What a dictionary is, and its L0 and FVU on the prompts of one unit."""
+    """What a dictionary is, and how many tokens one unit gave it."""
     own = warm.dictionaries[layer]
     origin = own.origin
     return {
         "layer": layer, "source": origin.source, "architecture": own.architecture,
         "format": origin.format, "sha256": origin.sha256, "stand_in": origin.stand_in,
         "stated_l0": _number(origin.facts.get("average_l0")), "d_dict": own.d_dict,
-        "l0": found.l0, "fvu": found.fvu,
         "tokens": len(found.codes),
     }  # fmt: skip
 
@@ -119,29 +135,23 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _audits(codes: dict[int, Read]) -> list[Audit]:
+def _audits(fits: dict[int, Fit]) -> list[Audit]:
     note = "More than 1: another site, another model, or a scale that is missing."
     return [
         Audit(f"variance unexplained at layer {layer}", one.fvu, _MOST_UNEXPLAINED, note=note)
-        for layer, one in codes.items()
+        for layer, one in fits.items()
         if one.fvu is not None
     ]
 
 
-def _summed(units: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Each dictionary once, L0 and FVU averaged over tokens; FVU stays empty for a transcoder."""
+def _summed(units: "pd.DataFrame", fits: dict[int, Fit]) -> list[dict[str, Any]]:
+    """Each dictionary once, with L0 and FVU over all prompts; no FVU for a transcoder."""
     rows = []
-    for _, own in units.groupby("layer", sort=False):
-        weights = own["tokens"] / own["tokens"].sum()
-        row = {str(k): v for k, v in own.iloc[0].items()} | {"tokens": int(own["tokens"].sum())}
-        row |= {name: _mean(own[name], weights) for name in ("l0", "fvu")}
-        rows.append(row)
+    for layer, fit in fits.items():
+        own = units[units["layer"] == layer]
+        row = {str(k): v for k, v in own.iloc[0].items()}
+        rows.append(row | {"l0": fit.l0, "fvu": fit.fvu, "tokens": int(own["tokens"].sum())})
     return rows
-
-
-def _mean(values: "pd.Series", weights: "pd.Series") -> float | None:
-    """Weighted mean; None where a value is missing."""
-    return None if values.isna().any() else float((values.astype(float) * weights).sum())
 
 
 def _lines(top: "pd.DataFrame", prompts: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -156,8 +166,9 @@ def _lines(top: "pd.DataFrame", prompts: "pd.DataFrame") -> list[dict[str, Any]]
     ]  # fmt: skip
 
 
-def _said(tables: Tables, study: Configuration) -> Finding:
-    found, prompts = _summed(tables["features_dictionaries"]), tables["features_prompts"]
+def _said(
+    found: list[dict[str, Any]], fits: dict[int, Fit], prompts: "pd.DataFrame", study: Configuration
+) -> Finding:
     parts = [
         f"layer {row['layer']} {row['l0']:.3g} of {row['d_dict']} a token"
         + ("" if row["fvu"] is None else f", FVU {row['fvu']:.2g}")
@@ -166,9 +177,8 @@ def _said(tables: Tables, study: Configuration) -> Finding:
     where = " and ".join(
         _where(str(how), int(n)) for how, n in prompts["read"].value_counts().items()
     )
-    stand_in = f" These features are {found[0]['stand_in']}." if found[0]["stand_in"] else ""
-    text = f"Features that fire: {'; '.join(parts)}. Read {where}.{stand_in}"
-    fvu = _unexplained(tables["features_dictionaries"], study)
+    text = f"Features that fire: {'; '.join(parts)}. Read {where}."
+    fvu = _unexplained(fits, list(prompts["pair_id"]), study)
     if fvu is None:
         return Finding(text, n=len(prompts), about="features")
     return Finding(
@@ -177,14 +187,27 @@ def _said(tables: Tables, study: Configuration) -> Finding:
     )  # fmt: skip
 
 
-def _unexplained(units: "pd.DataFrame", study: Configuration) -> Interval | None:
-    """Mean FVU over layers and tokens, with its interval over batches; None without FVUs."""
-    if units["fvu"].isna().any():
+def _unexplained(
+    fits: dict[int, Fit], pairs: Sequence[str], study: Configuration
+) -> Interval | None:
+    """Mean FVU over layers, with its interval over pairs; None without FVUs.
+
+    With one layer it is Σ error / Σ variance. With several, each layer is scaled to a variance of 1
+    and its error moved to the layers' mean, so that a pair weighs as it does in the mean of ratios.
+    """
+    shares = [one.fvu for one in fits.values()]
+    known = [share for share in shares if share is not None]
+    if len(known) < len(shares):
         return None
-    batch = units.groupby("layer").cumcount()
-    by_batch = units.assign(left=units["fvu"] * units["tokens"]).groupby(batch)
-    sums = by_batch[["left", "tokens"]].sum().astype(float)
-    return ratio(sums["left"], sums["tokens"], at=study.at, within=(0.0, np.inf), null=1.0)
+    value, tops, bottoms = float(np.mean(known)), [], []
+    for share, fit in zip(known, fits.values(), strict=True):
+        variance = fit.variance
+        tops.append((fit.error - (share - value) * variance) / variance.sum())
+        bottoms.append(variance / variance.sum())
+    return ratio(
+        np.mean(tops, axis=0), np.mean(bottoms, axis=0), pairs, study.at,
+        within=(0.0, np.inf), null=1.0,
+    )  # fmt: skip
 
 
 def _where(how: str, n: int) -> str:

@@ -66,9 +66,9 @@ def _of_role(role: Role, count: int, seed: int) -> list[Pair]:
 
 def _pair(scene: Scene, quantity: Quantity, role: Role, number: int, rng: random.Random) -> Pair:
     truth = ask(scene, quantity, "textbook", rng, _SPLIT[role]).truth
-    told = truth["prompt"][len(truth["marker"]) :]
+    question = truth["prompt"][len(truth["marker"]) :]
     right_text, wrong_text = (
-        rng.choice(voiced(scene.name, voice, role)) + told
+        rng.choice(voiced(scene.name, voice, role)) + question
         for voice in ("textbook", "misconception")
     )
     name = f"generated_{role}_{number:03d}"

@@ -16,7 +16,7 @@ Rows = list[dict[str, Any]]
 
 
 def heldout_rows(found: Contrast, test: Sides, extra: Sides, study: Configuration) -> Rows:
-    """Every claimed feature on the held-out pairs and on those of the file, corrected anew."""
+    """Every claimed feature on the held-out pairs and on those of the file, corrected again."""
     claimed = [found.features[i] for i in found.ranked() if found.claimed[i]]
     if not claimed or not test.pairs:
         return []

@@ -53,9 +53,9 @@ class Injection:
 
     def row(self, model: "mt.Model") -> dict[str, Any]:
         """As columns."""
-        told = " ".join(repr(model.tokenizer.decode([token])) for token in self.tokens)
+        strongest = " ".join(repr(model.tokenizer.decode([token])) for token in self.tokens)
         return {
-            "top_tokens": told, "natural": self.natural, "injected": self.injected,
+            "top_tokens": strongest, "natural": self.natural, "injected": self.injected,
             "injected_low": self.low, "injected_high": self.high, "without": self.without,
             "n_injected": self.n, "token_detector": self.detector,
         }  # fmt: skip

@@ -1,19 +1,25 @@
-"""Marks on what random directions made, so that no figure of theirs passes for a finding."""
+"""Marks on what random directions made, so that none of it passes for a trained feature's."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from microtome.lab.figures import Figure
-from microtome.lab.study import Tables
+from microtome.lab.study import Finding, Tables
 
 F = TypeVar("F", bound=Figure)
 
 
 def stand_in_of(tables: Tables) -> str:
     """What stands in place of trained dictionaries, empty where nothing does."""
-    named = set(tables["features_dictionaries"]["stand_in"]) - {""}
-    return next(iter(named), "")
+    origins = set(tables["features_dictionaries"]["stand_in"]) - {""}
+    return next(iter(origins), "")
+
+
+def named(findings: Sequence[Finding], stand_in: str) -> list[Finding]:
+    """The findings of a step that rests on dictionaries, each with the stand-in if there is one."""
+    said = f" The features are {stand_in}." if stand_in else ""
+    return [replace(one, text=one.text + said) for one in findings]
 
 
 def marked(figures: Sequence[Figure], stand_in: str) -> list[Figure]:

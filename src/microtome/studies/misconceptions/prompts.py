@@ -43,17 +43,17 @@ class Prompts(Step):
         listed: Any = unit.inputs["prompts"]
         prompts = [p for pair in of_rows(listed) for p in pair.members]
         scores = score(warm.model, rows_of(warm.model, prompts), study.max_rows).numpy()
-        told = greedy(
+        greedily = greedy(
             warm.model, [p.prompt for p in prompts], study.max_new_tokens, study.topk_logits,
             study.max_rows,
         )  # fmt: skip
         rows = [
             _row(prompt, own, warm.model.tokenizer.decode(said.tokens), len(said.tokens))
-            for prompt, own, said in zip(prompts, scores, told, strict=True)
+            for prompt, own, said in zip(prompts, scores, greedily, strict=True)
         ]
         arrays = {
-            "topk_ids": np.concatenate([said.top_ids.numpy() for said in told]),
-            "topk_logits": np.concatenate([said.top_logits.numpy() for said in told]),
+            "topk_ids": np.concatenate([said.top_ids.numpy() for said in greedily]),
+            "topk_logits": np.concatenate([said.top_logits.numpy() for said in greedily]),
         }
         return Product({"prompts": rows}, arrays)
 
@@ -82,10 +82,10 @@ def _row(prompt: Prompt, scores: np.ndarray, answer: str, generated: int) -> dic
 
 def _answered(text: str, prompt: Prompt) -> str:
     """Which of the two answers the continuation begins with."""
-    told = text.strip()
+    begun = text.strip()
     starts = {
-        "correct": told.startswith(prompt.correct.strip()),
-        "misconception": told.startswith(prompt.misconception.strip()),
+        "correct": begun.startswith(prompt.correct.strip()),
+        "misconception": begun.startswith(prompt.misconception.strip()),
     }
     named = [name for name, there in starts.items() if there]
     return named[0] if len(named) == 1 else "neither"

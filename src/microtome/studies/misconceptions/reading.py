@@ -20,6 +20,7 @@ from microtome.errors import InputError
 from microtome.model.answers import Answers
 from microtome.model.tokens import encode
 from microtome.studies.misconceptions.codes import Codes, Floats, pooled
+from microtome.studies.misconceptions.fit import Fit
 from microtome.studies.misconceptions.pairs import Pair, Prompt
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def how_of(pair: Pair, positions: str) -> str:
 
 
 def readings(model: "mt.Model", pairs: Sequence[Pair], positions: str) -> list[Reading]:
-    """Both members of every pair, in turn; AnswerError where the answers cannot be told apart."""
+    """Both members of every pair, in turn; AnswerError where the answers do not differ."""
     return [
         _reading(model, prompt, how_of(pair, positions))
         for pair in pairs
@@ -79,6 +80,10 @@ class Batch:
     features: Tensor
     ordinary: Tensor
     """Which tokens are not BOS, whose state is like no other's."""
+    prompt: Tensor
+    """The number, within the batch, of the prompt that each token is of."""
+    n: int
+    """How many prompts."""
 
 
 def encoded(
@@ -94,10 +99,12 @@ def encoded(
         run = model.run(rows, read=list(sites.values()), logits="last")
         mask = run.tokens.mask
         ordinary = run.tokens.ids[mask] != model.tokenizer.bos_token_id
+        prompt = mask.nonzero()[:, 0]
         for layer, site in sites.items():
             x = run[site][mask].float()
             features = dictionaries[layer].to(x.device).encode(x)
-            yield Batch(layer, x, features, ordinary.to(x.device))
+            places = ordinary.to(x.device), prompt.to(x.device)
+            yield Batch(layer, x, features, *places, len(rows))
 
 
 def site_of(dictionary: "Dictionary") -> "mt.Site":
@@ -109,15 +116,11 @@ def site_of(dictionary: "Dictionary") -> "mt.Site":
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """Codes of all tokens of some prompts at one layer, and how well they explain these.
-
-    `l0` (features per token) and `fvu` leave BOS out.
-    """
+    """Codes of all tokens of some prompts at one layer, and how well they explain these."""
 
     codes: Codes
     d_dict: int
-    l0: float
-    fvu: float | None
+    fit: Fit
 
     def pooled(self, read: Sequence[Reading]) -> Floats:
         """Activations "prompt d_dict" where each prompt is read; one way of reading per call."""
@@ -150,32 +153,22 @@ def read_codes(
 ) -> dict[int, Read]:
     """Codes of every token at every layer; one forward pass per batch serves all layers."""
     parts: dict[int, list[Codes]] = {layer: [] for layer in dictionaries}
-    states: dict[int, list[Tensor]] = {layer: [] for layer in dictionaries}
-    left: dict[int, list[Tensor]] = {layer: [] for layer in dictionaries}
-    firing: dict[int, list[Tensor]] = {layer: [] for layer in dictionaries}
+    fits: dict[int, list[Fit]] = {layer: [] for layer in dictionaries}
     with torch.no_grad():
         for batch in encoded(model, read, dictionaries, max_rows):
             dictionary = dictionaries[batch.layer].to(batch.states.device)
             parts[batch.layer].append(Codes.of(batch.features.cpu().numpy()))
-            firing[batch.layer].append((batch.features[batch.ordinary] > 0).sum(-1).double())
-            if dictionary.site_in == dictionary.site_out:
-                rest = batch.states - dictionary.decode(batch.features, batch.states)
-                states[batch.layer].append(batch.states[batch.ordinary].double())
-                left[batch.layer].append(rest[batch.ordinary].double())
+            fits[batch.layer].append(_fit(batch, dictionary))
     return {
-        n: Read(
-            Codes.joined(parts[n]),
-            own.d_dict,
-            float(torch.cat(firing[n]).mean()),
-            _fvu(states[n], left[n]),
-        )
+        n: Read(Codes.joined(parts[n]), own.d_dict, Fit.joined(fits[n]))
         for n, own in dictionaries.items()
     }
 
 
-def _fvu(states: Sequence[Tensor], left: Sequence[Tensor]) -> float | None:
-    """Share of the variance over these tokens that the reconstruction leaves."""
-    if not states:
-        return None
-    x, rest = torch.cat(list(states)), torch.cat(list(left))
-    return float(rest.pow(2).sum() / (x - x.mean(0)).pow(2).sum())
+def _fit(batch: Batch, dictionary: "Dictionary") -> Fit:
+    """How well a batch is explained."""
+    x, features, kept = batch.states, batch.features, batch.ordinary
+    rest = None
+    if dictionary.site_in == dictionary.site_out:
+        rest = (x - dictionary.decode(features, x))[kept]
+    return Fit.of(batch.prompt[kept], x[kept], features[kept], rest, batch.n)

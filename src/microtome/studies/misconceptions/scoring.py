@@ -70,11 +70,11 @@ def rows_of(model: "mt.Model", prompts: Sequence[Prompt]) -> list[Row]:
             for answer in (prompt.correct, prompt.misconception)
         ]
         forced = [tuple(ids[:-1]) for ids in whole]
-        told = [(column, tuple(ids[n_prompt:])) for column, ids in enumerate(whole)]
+        ends = [(column, tuple(ids[n_prompt:])) for column, ids in enumerate(whole)]
         if forced[0] == forced[1]:
-            rows.append(Row(number, forced[0], n_prompt, tuple(told)))
+            rows.append(Row(number, forced[0], n_prompt, tuple(ends)))
         else:
-            rows += [Row(number, f, n_prompt, (t,)) for f, t in zip(forced, told, strict=True)]
+            rows += [Row(number, f, n_prompt, (t,)) for f, t in zip(forced, ends, strict=True)]
     return rows
 
 

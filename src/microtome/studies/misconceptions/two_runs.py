@@ -1,7 +1,7 @@
 """Two runs side by side: the features of the same prompts, the first run minus the second.
 
 Prompts are matched by id and read where their own run read them. Both runs must have used the same
-dictionaries, told by their sha256 (or by their source, where there is no file), since feature 7
+dictionaries, known by their sha256 (or by their source, where there is no file), since feature 7
 of one dictionary is not feature 7 of another.
 """
 
@@ -134,7 +134,7 @@ def _read(run: Path) -> tuple[Tables, Arrays]:
         for name in (f"codes_layer_{layer}_{part}" for part in PARTS):
             path = run / "arrays" / f"{name}.safetensors"
             if files.sha256_file(path) != record.manifest.artifacts[f"arrays/{path.name}"].sha256:
-                raise RunError(f"{path} is damaged; `microtome verify --repair` makes it anew.")
+                raise RunError(f"{path} is damaged; `microtome verify --repair` makes it again.")
             loaded = safetensors.numpy.load_file(path)
             arrays[name] = {unit: loaded[unit] for unit in units}
     return tables, arrays
