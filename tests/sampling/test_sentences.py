@@ -82,6 +82,28 @@ def test_a_ratio_to_what_may_be_0_is_not_given():
     assert finding_on(sure, "length").value == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(
+    ("below", "words"),
+    [
+        ((1, 1, 0, 0, 0, 0, 0, 0), "1.7% of the cells"),
+        ((3, 3, 0, 0, 0, 0, 0, 0), "not shown to be more than the 2.5% by chance"),
+        ((6, 5, 6, 5, 4, 6, 5, 6), "the halves are not independent"),
+    ],
+)
+def test_halves_depend_only_where_more_are_negative_than_by_chance(below, words):
+    """Of 15 cells of each of eight problems so many are significantly negative."""
+    values = {
+        (1.0, 6, layer): [-1.0 if layer < count else 1.0 for count in below] for layer in range(15)
+    }
+    finding = finding_on(values, "split halves below 0")
+    assert words in finding.text
+    shown = finding.low > 0.025
+    assert ("halves are not independent" in finding.text) == shown
+    assert ("most often in layer" in finding.text) == shown
+    few = finding.value <= 0.025
+    assert ("no more than the 2.5% by chance" in finding.text) == few
+
+
 def test_one_large_fork_among_tiny_ones_does_not_stretch_the_axis():
     """Distances 1 and seven times 1e-5: no end of the band beyond 1.1 times the largest."""
     sizes = [1.0, *[1e-5] * 7]

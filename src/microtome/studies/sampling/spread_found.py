@@ -160,23 +160,36 @@ def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> 
 
 
 def _impossible(frame: "pd.DataFrame", study: Configuration) -> list[Finding]:
-    """A variance is not negative; where a split half is, its assumption does not hold."""
+    """A variance is not negative; where more split halves are than by chance, they depend."""
     known = frame[frame["split_half_high"].notna()]
     known = known.assign(below=known["split_half_high"] < 0)
     if not known["below"].any():
         return []
     share = evidence.share(known, "below", by="problem", at=study.at)
-    worst = known["layer"][known["below"]].mode()[0]
+    chance = (1 - study.level) / 2
     return [
         Finding(
-            f"In {share.value:.0%} of the cells ({_ends(share, '.2f')}), most often in layer "
-            f"{worst}, the split half is significantly negative, which a variance cannot be: there "
-            f"the tokens' order repeats with the stride and the halves are not independent.",
+            f"In {share.value:.1%} of the cells ({_ends(share, '.3f')}) the split half is "
+            "significantly negative, which a variance cannot be: "
+            f"{_dependent(known, share, chance)}.",
             **evidence.bounds(share), unit="share of problem x T x checkpoint x layer",
             about="split halves below 0",
-            control=f"{(1 - study.level) / 2:.1%} by chance if the truth were 0",
+            control=f"{chance:.1%} by chance if the truth were 0",
         )
     ]  # fmt: skip
+
+
+def _dependent(known: "pd.DataFrame", share: Interval, chance: float) -> str:
+    """Whether that many negative split halves show that the halves are not independent."""
+    if share.value <= chance:
+        return f"no more than the {chance:.1%} by chance if the truth were 0"
+    if not share.excludes(chance):
+        return f"not shown to be more than the {chance:.1%} by chance if the truth were 0"
+    worst = known["layer"][known["below"]].mode()[0]
+    return (
+        f"more than the {chance:.1%} by chance, most often in layer {worst}; there the tokens' "
+        f"order repeats with the stride and the halves are not independent"
+    )
 
 
 def _only_total(here: Rows, last: int, hottest: float, study: Configuration) -> Finding:
