@@ -48,6 +48,14 @@ def test_a_largest_layer_that_is_not_above_0_is_not_said_to_vary(truth, claims):
     assert (finding.low > 0) == claims
     assert ("completions of one problem differ" in finding.text) == claims
     assert ("no layer is shown to vary" in finding.text) == (not claims)
+    assert ("In layer" in finding.text) == claims, "no largest layer where none is shown to vary"
+
+
+def test_one_problem_names_no_largest_layer():
+    values = {(1.0, 6, layer): [1.0 + layer] for layer in range(3)}
+    finding = finding_on(values, "spread")
+    assert "In layer" not in finding.text
+    assert "is 3.000 of mean |z|² (no interval" in finding.text
 
 
 def test_a_layer_is_named_where_both_halves_of_the_problems_choose_it():

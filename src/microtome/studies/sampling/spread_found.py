@@ -54,20 +54,30 @@ def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration
     spread, text = _largest(wide(cells, "split_half_relative", layers, "layer"), layers, study)
     cold = " T = 0 is one greedy completion, deterministic: it has no variance." if greedy else ""
     return Finding(
-        f"At T = {hottest:g}, {last} tokens in, {text}. In layer {top['layer']}, the largest on "
-        f"all problems, the split half is {top['split_half_relative']:.3f} and tr Cov "
-        f"{top['tr_cov_relative']:.3f} of mean |z|²; the difference is token noise.{cold}",
+        f"At T = {hottest:g}, {last} tokens in, {text}.{_top(top, spread)}{cold}",
         **evidence.bounds(spread), unit="split-half variance / mean |z|²",
         about=f"spread at T={hottest:g}, {last} tokens",
         control=f"halves of different completions: {other:+.4f}",
     )  # fmt: skip
 
 
+def _top(row: dict[str, Any], spread: Interval) -> str:
+    """The largest layer on all problems, named only where the held-out one is shown to vary."""
+    if spread.ends is None or spread.ends[0] <= 0:
+        return ""
+    return (
+        f" In layer {row['layer']}, the largest on all problems, the split half is "
+        f"{row['split_half_relative']:.3f} and tr Cov {row['tr_cov_relative']:.3f} of mean |z|²; "
+        f"the difference is token noise."
+    )
+
+
 def _largest(table: "np.ndarray", layers: list[int], study: Configuration) -> tuple[Interval, str]:
     """The largest layer's variance on held-out problems, and what may be claimed of it."""
     if len(table) < 2:
         spread = mean(table.max(1), at=study.at)
-        return spread, f"the largest variance between completions has {_ends(spread)}"
+        found = f"{spread.value:.3f} of mean |z|² ({_ends(spread)})"
+        return spread, f"the largest variance between completions is {found}"
     held = held_out_maximum(table, study.at)
     spread = held.interval
     found = f"{spread.value:.3f} of mean |z|² on held-out problems ({_ends(spread)})"
