@@ -7,6 +7,7 @@ import pytest
 from microtome.studies.sampling import Sampling
 from microtome.studies.sampling.figures.forks import fork_figures
 from microtome.studies.sampling.judge_found import gap_of, judge_finding
+from microtome.studies.sampling.methods_found import cluster_findings
 from microtome.studies.sampling.spread_found import variance_findings
 
 STUDY = Sampling.demo().model_copy(update={"layer": None})
@@ -110,6 +111,40 @@ def test_halves_depend_only_where_more_are_negative_than_by_chance(below, words)
     assert ("most often in layer" in finding.text) == shown
     few = finding.value <= 0.025
     assert ("no more than the 2.5% by chance" in finding.text) == few
+
+
+def groups_found(singles):
+    """The number of groups, where K of the sets of one method alone is as given by problem."""
+    place = {"refused": None, "layer": 2, "k": 4, "stability_kmeans": 0.9, "methods": None}
+    tables = {
+        "clusterings": pd.DataFrame([{**place, "problem": name} for name in singles]),
+        "cluster_controls": pd.DataFrame(
+            [{"problem": name, "method": f"m{i}", "n": 20, "d": 8, "k": k}
+             for name, ks in singles.items() for i, k in enumerate(ks)]
+        ),
+    }  # fmt: skip
+    return next(f for f in cluster_findings(tables, [], STUDY) if f.about == "number of clusters")
+
+
+@pytest.mark.parametrize(
+    ("apart", "count", "fails"),
+    [
+        ([(3, 2), (2, 2), (1, 4), (2, 2), (1, 2), (3, 2), (2, 1)], "11 of 14", True),
+        ([(1, 1)] * 6 + [(1, 2)], "1 of 14", False),
+        ([(1, 1)] * 7, "0 of 14", False),
+        ([(2, 1)], "1 of 2", True),
+    ],
+)
+def test_the_number_of_groups_names_its_control_and_falls_with_it(apart, count, fails):
+    finding = groups_found({f"p{i}": ks for i, ks in enumerate(apart)})
+    assert f"more than one group: {count}" in finding.control
+    assert finding.text.startswith("The control fails: " + count) == fails
+    assert ("so the number of groups is not shown" in finding.text) == fails
+    assert ("form 4.0 separate groups" in finding.text) == (not fails)
+
+
+def test_without_known_methods_the_number_of_groups_says_that_no_set_was_tried():
+    assert "no set of one known method to try" in groups_found({"p0": (), "p1": ()}).control
 
 
 def test_one_large_fork_among_tiny_ones_does_not_stretch_the_axis():
