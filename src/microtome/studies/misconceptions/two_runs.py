@@ -134,7 +134,7 @@ def _read(run: Path) -> tuple[Tables, Arrays]:
         for name in (f"codes_layer_{layer}_{part}" for part in PARTS):
             path = run / "arrays" / f"{name}.safetensors"
             if files.sha256_file(path) != record.manifest.artifacts[f"arrays/{path.name}"].sha256:
-                raise RunError(f"{path} is damaged; `microtome verify --repair` makes it anew.")
+                raise RunError(f"{path} is damaged; `microtome verify --repair` recreates it.")
             loaded = safetensors.numpy.load_file(path)
             arrays[name] = {unit: loaded[unit] for unit in units}
     return tables, arrays
