@@ -7,6 +7,7 @@ import pytest
 from microtome.studies.sampling import Sampling
 from microtome.studies.sampling.figures.forks import fork_figures
 from microtome.studies.sampling.judge_found import gap_of, judge_finding
+from microtome.studies.sampling.methods_found import cluster_findings
 from microtome.studies.sampling.spread_found import variance_findings
 
 STUDY = Sampling.demo().model_copy(update={"layer": None})
@@ -48,6 +49,14 @@ def test_a_largest_layer_that_is_not_above_0_is_not_said_to_vary(truth, claims):
     assert (finding.low > 0) == claims
     assert ("completions of one problem differ" in finding.text) == claims
     assert ("no layer is shown to vary" in finding.text) == (not claims)
+    assert ("In layer" in finding.text) == claims, "no largest layer where none is shown to vary"
+
+
+def test_one_problem_names_no_largest_layer():
+    values = {(1.0, 6, layer): [1.0 + layer] for layer in range(3)}
+    finding = finding_on(values, "spread")
+    assert "In layer" not in finding.text
+    assert "is 3.000 of mean |z|² (no interval" in finding.text
 
 
 def test_a_layer_is_named_where_both_halves_of_the_problems_choose_it():
@@ -80,6 +89,62 @@ def test_a_ratio_to_what_may_be_0_is_not_given():
     assert "30" not in finding.text.split("tr Cov")[0], "3 / 0.1 is printed nowhere"
     sure = {(1.3, 6, 0): around(1.5, 0.1), (1.3, 24, 0): around(3.0, 0.5, seed=1)}
     assert finding_on(sure, "length").value == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("below", "words"),
+    [
+        ((1, 1, 0, 0, 0, 0, 0, 0), "1.7% of the cells"),
+        ((3, 3, 0, 0, 0, 0, 0, 0), "not shown to be more than the 2.5% by chance"),
+        ((6, 5, 6, 5, 4, 6, 5, 6), "the halves are not independent"),
+    ],
+)
+def test_halves_depend_only_where_more_are_negative_than_by_chance(below, words):
+    """Of 15 cells of each of eight problems so many are significantly negative."""
+    values = {
+        (1.0, 6, layer): [-1.0 if layer < count else 1.0 for count in below] for layer in range(15)
+    }
+    finding = finding_on(values, "split halves below 0")
+    assert words in finding.text
+    shown = finding.low > 0.025
+    assert ("halves are not independent" in finding.text) == shown
+    assert ("most often in layer" in finding.text) == shown
+    few = finding.value <= 0.025
+    assert ("no more than the 2.5% by chance" in finding.text) == few
+
+
+def groups_found(singles):
+    """The number of groups, where K of the sets of one method alone is as given by problem."""
+    place = {"refused": None, "layer": 2, "k": 4, "stability_kmeans": 0.9, "methods": None}
+    tables = {
+        "clusterings": pd.DataFrame([{**place, "problem": name} for name in singles]),
+        "cluster_controls": pd.DataFrame(
+            [{"problem": name, "method": f"m{i}", "n": 20, "d": 8, "k": k}
+             for name, ks in singles.items() for i, k in enumerate(ks)]
+        ),
+    }  # fmt: skip
+    return next(f for f in cluster_findings(tables, [], STUDY) if f.about == "number of clusters")
+
+
+@pytest.mark.parametrize(
+    ("apart", "count", "fails"),
+    [
+        ([(3, 2), (2, 2), (1, 4), (2, 2), (1, 2), (3, 2), (2, 1)], "11 of 14", True),
+        ([(1, 1)] * 6 + [(1, 2)], "1 of 14", False),
+        ([(1, 1)] * 7, "0 of 14", False),
+        ([(2, 1)], "1 of 2", True),
+    ],
+)
+def test_the_number_of_groups_names_its_control_and_falls_with_it(apart, count, fails):
+    finding = groups_found({f"p{i}": ks for i, ks in enumerate(apart)})
+    assert f"more than one group: {count}" in finding.control
+    assert finding.text.startswith("The control fails: " + count) == fails
+    assert ("so the number of groups is not shown" in finding.text) == fails
+    assert ("form 4.0 separate groups" in finding.text) == (not fails)
+
+
+def test_without_known_methods_the_number_of_groups_says_that_no_set_was_tried():
+    assert "no set of one known method to try" in groups_found({"p0": (), "p1": ()}).control
 
 
 def test_one_large_fork_among_tiny_ones_does_not_stretch_the_axis():

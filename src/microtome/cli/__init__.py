@@ -82,7 +82,7 @@ def contrast_runs(
 
 @app.command()
 def report(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
-    """Write the report of a run anew from its files; needs no model."""
+    """Rewrite the report of a run from its files; needs no model."""
     from microtome.cli import show
 
     show.report(name, output_dir)
@@ -91,7 +91,7 @@ def report(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
 @app.command()
 def verify(
     name: RunName,
-    repair: Annotated[bool, typer.Option("--repair", help="Make anew what is damaged.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Recompute what is damaged.")] = False,
     output_dir: OutputDir = Path("runs"),
 ) -> None:
     """Hash every file of a run again and name those that are missing or damaged."""

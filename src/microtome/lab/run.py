@@ -84,7 +84,7 @@ def _begin(
         try:
             manifest = _continue(manifest, folder.manifest())
         except RunError as error:
-            terminal.warn(f"{error} It is made anew from the units.")
+            terminal.warn(f"{error} It is made again from the units.")
             manifest.warnings.append(str(error))
     manifest.write(folder.path)
     return manifest
@@ -105,7 +105,7 @@ def _steps(
     """The chosen steps, and those done before whose files are damaged."""
     chosen = {step.name for step in study.chosen()}
     for name, problem in damaged_artifacts(folder, manifest).items():
-        terminal.warn(f"{problem} It is made anew.")
+        terminal.warn(f"{problem} It is made again.")
         manifest.warnings.append(problem)
         _unlink(folder, name)
         owner = manifest.artifacts.pop(name).step

@@ -77,10 +77,10 @@ def read_parquet(path: Path, sha256: str | None = None) -> pa.Table:
         content = path.read_bytes()
     except FileNotFoundError:
         raise RunError(
-            f"{path} does not exist; `microtome verify --repair` makes it anew."
+            f"{path} does not exist; `microtome verify --repair` recreates it."
         ) from None
     if sha256 is not None and files.sha256(content) != sha256:
-        raise RunError(f"{path} is damaged; `microtome verify --repair` makes it anew.")
+        raise RunError(f"{path} is damaged; `microtome verify --repair` recreates it.")
     return pa.parquet.read_table(io.BytesIO(content), page_checksum_verification=True)
 
 

@@ -88,7 +88,7 @@ class Work:
         try:
             product = read_unit(path, key)
         except RunError as error:
-            self.terminal.warn(f"{error} The unit is computed anew.")
+            self.terminal.warn(f"{error} The unit is computed again.")
             self.manifest.warnings.append(str(error))
             return None
         if product is not None:

@@ -22,6 +22,8 @@ from microtome.statistics.two_means import two_means
 
 Labels = NDArray[np.intp]
 
+LEVEL = 0.05
+"""Of each split's tests: how often one cloud may read as more than one group."""
 FEWEST = 5
 """Members per cluster below which a number of clusters is not to be believed."""
 
@@ -89,7 +91,7 @@ def choose_clusters(
     *,
     resolution: float = 0.0,
     min_size: int = FEWEST,
-    level: float = 0.05,
+    level: float = LEVEL,
     draws: int = 199,
     seed: int = 42,
 ) -> Clustering:

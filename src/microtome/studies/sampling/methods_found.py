@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from microtome.data.graders import pass_rate
 from microtome.lab import evidence
 from microtome.lab.study import Finding, Tables
-from microtome.methods.clusters import FEWEST
+from microtome.methods.clusters import FEWEST, LEVEL
 from microtome.statistics import Interval
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.frames import PROBLEMS
@@ -89,7 +89,7 @@ def cluster_findings(tables: Tables, passed: Rows, study: Configuration) -> list
                 0.0, unit="problems clustered", n=len(frame), about="clusters",
             ),
         ]  # fmt: skip
-    found.append(_how_many(done, frame, study))
+    found.append(_how_many(done, tables, study))
     if done["methods"].notna().any():
         found += _methods(done, tables, study)
     if "judged" in tables and not tables["judged"].empty:
@@ -108,22 +108,42 @@ def _passed(row: dict[str, Any], frame: "pd.DataFrame", study: Configuration) ->
     )  # fmt: skip
 
 
-def _how_many(done: "pd.DataFrame", frame: "pd.DataFrame", study: Configuration) -> Finding:
+def _how_many(done: "pd.DataFrame", tables: Tables, study: Configuration) -> Finding:
     most = max(study.cluster_samples // FEWEST, int(done["k"].max()))
     number = evidence.mean(done, "k", by="problem", at=study.at, within=(1, most))
     numbers = done["k"].astype(int).tolist()
     each = ", ".join(f"K = {k} in {numbers.count(k)}" for k in sorted(set(numbers)))
-    left = len(frame) - len(done)
+    left = len(tables["clusterings"]) - len(done)
     refused = f"; {left} had too few right solutions" if left else ""
     who = "Solutions" if study.grader == "none" else "Right solutions"
     stable = done["stability_kmeans"].astype(float).mean()
+    fails, control = _apart_alone(tables.get("cluster_controls"), study)
+    count = f"{number.value:.1f}"
+    verb = f"are parted into {count} groups" if fails else f"form {count} separate groups"
     return Finding(
-        f"{who} form {number.value:.1f} separate groups a problem in layer "
+        f"{fails}{who} {verb} a problem in layer "
         f"{int(done['layer'].iloc[0])} ({_ends(number, '.1f')}): {each} of {len(done)} "
         f"problems{refused}.{_single(done)}",
         **evidence.bounds(number), unit="clusters", about="number of clusters",
-        control=f"K-means with K = {study.n_clusters}: stability {stable:.2f}",
+        control=f"{control}; K-means with K = {study.n_clusters}: stability {stable:.2f}",
     )  # fmt: skip
+
+
+def _apart_alone(controls: "pd.DataFrame | None", study: Configuration) -> tuple[str, str]:
+    """What the control of one method alone takes from the number of groups; the control."""
+    if controls is None or controls.empty:
+        return "", "no set of one known method to try"
+    controls = controls.assign(apart=controls["k"] > 1)
+    share = evidence.share(controls, "apart", by="problem", at=study.at)
+    some = f"{int(controls['apart'].sum())} of {len(controls)}"
+    words = f"sets of one method alone that read as more than one group: {some} ({_ends(share)})"
+    if share.value <= LEVEL or (share.ends is not None and not share.excludes(LEVEL)):
+        return "", words
+    fails = (
+        f"The control fails: {some} sets of one method alone read as more than one group, where "
+        f"the tests' level allows {LEVEL:.0%}, so the number of groups is not shown. "
+    )
+    return fails, words
 
 
 def _single(done: "pd.DataFrame") -> str:

@@ -54,20 +54,30 @@ def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration
     spread, text = _largest(wide(cells, "split_half_relative", layers, "layer"), layers, study)
     cold = " T = 0 is one greedy completion, deterministic: it has no variance." if greedy else ""
     return Finding(
-        f"At T = {hottest:g}, {last} tokens in, {text}. In layer {top['layer']}, the largest on "
-        f"all problems, the split half is {top['split_half_relative']:.3f} and tr Cov "
-        f"{top['tr_cov_relative']:.3f} of mean |z|²; the difference is token noise.{cold}",
+        f"At T = {hottest:g}, {last} tokens in, {text}.{_top(top, spread)}{cold}",
         **evidence.bounds(spread), unit="split-half variance / mean |z|²",
         about=f"spread at T={hottest:g}, {last} tokens",
         control=f"halves of different completions: {other:+.4f}",
     )  # fmt: skip
 
 
+def _top(row: dict[str, Any], spread: Interval) -> str:
+    """The largest layer on all problems, named only where the held-out one is shown to vary."""
+    if spread.ends is None or spread.ends[0] <= 0:
+        return ""
+    return (
+        f" In layer {row['layer']}, the largest on all problems, the split half is "
+        f"{row['split_half_relative']:.3f} and tr Cov {row['tr_cov_relative']:.3f} of mean |z|²; "
+        f"the difference is token noise."
+    )
+
+
 def _largest(table: "np.ndarray", layers: list[int], study: Configuration) -> tuple[Interval, str]:
     """The largest layer's variance on held-out problems, and what may be claimed of it."""
     if len(table) < 2:
         spread = mean(table.max(1), at=study.at)
-        return spread, f"the largest variance between completions has {_ends(spread)}"
+        found = f"{spread.value:.3f} of mean |z|² ({_ends(spread)})"
+        return spread, f"the largest variance between completions is {found}"
     held = held_out_maximum(table, study.at)
     spread = held.interval
     found = f"{spread.value:.3f} of mean |z|² on held-out problems ({_ends(spread)})"
@@ -160,23 +170,36 @@ def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> 
 
 
 def _impossible(frame: "pd.DataFrame", study: Configuration) -> list[Finding]:
-    """A variance is not negative; where a split half is, its assumption does not hold."""
+    """A variance is not negative; where more split halves are than by chance, they depend."""
     known = frame[frame["split_half_high"].notna()]
     known = known.assign(below=known["split_half_high"] < 0)
     if not known["below"].any():
         return []
     share = evidence.share(known, "below", by="problem", at=study.at)
-    worst = known["layer"][known["below"]].mode()[0]
+    chance = (1 - study.level) / 2
     return [
         Finding(
-            f"In {share.value:.0%} of the cells ({_ends(share, '.2f')}), most often in layer "
-            f"{worst}, the split half is significantly negative, which a variance cannot be: there "
-            f"the tokens' order repeats with the stride and the halves are not independent.",
+            f"In {share.value:.1%} of the cells ({_ends(share, '.3f')}) the split half is "
+            "significantly negative, which a variance cannot be: "
+            f"{_dependent(known, share, chance)}.",
             **evidence.bounds(share), unit="share of problem x T x checkpoint x layer",
             about="split halves below 0",
-            control=f"{(1 - study.level) / 2:.1%} by chance if the truth were 0",
+            control=f"{chance:.1%} by chance if the truth were 0",
         )
     ]  # fmt: skip
+
+
+def _dependent(known: "pd.DataFrame", share: Interval, chance: float) -> str:
+    """Whether that many negative split halves show that the halves are not independent."""
+    if share.value <= chance:
+        return f"no more than the {chance:.1%} by chance if the truth were 0"
+    if not share.excludes(chance):
+        return f"not shown to be more than the {chance:.1%} by chance if the truth were 0"
+    worst = known["layer"][known["below"]].mode()[0]
+    return (
+        f"more than the {chance:.1%} by chance, most often in layer {worst}; there the tokens' "
+        f"order repeats with the stride and the halves are not independent"
+    )
 
 
 def _only_total(here: Rows, last: int, hottest: float, study: Configuration) -> Finding:
