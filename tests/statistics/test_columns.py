@@ -131,6 +131,14 @@ def test_rows_of_a_cluster_are_averaged() -> None:
         assert test(x, clusters.tolist()).clusters == 6
 
 
+def test_one_value_is_a_column_and_no_value_is_none() -> None:
+    for test in (symmetric_about_0, mean_is_0):
+        for empty in (np.empty((0, 3)), np.empty((3, 0)), np.ones(3)):
+            with pytest.raises(InputError, match=r"effects \[clusters, columns\]"):
+                test(empty)
+    assert "1 clusters" in mean_is_0([[0.3]]).reason
+
+
 def test_scale_does_not_matter() -> None:
     x = np.random.default_rng(6).normal(0.5, 1, (8, 3))
     x[0] = 0

@@ -21,6 +21,17 @@ def test_two_sides_against_plain_loops() -> None:
                 assert found.ends == (wanted and pytest.approx(wanted, rel=1e-9))
 
 
+@pytest.mark.parametrize("null", [0.5, 0.3, 0.7])
+def test_p_is_that_of_the_interval_that_ends_at_the_null(null: float) -> None:
+    rng = np.random.default_rng(2)
+    positive = np.arange(30) < 12
+    scores = rng.normal(size=30) + 0.8 * positive
+    found = auroc(scores, positive, null=null)
+    assert found.p is not None
+    at_p = auroc(scores, positive, at=Level(1 - found.p))
+    assert min(abs(end - null) for end in at_p.ends) < 1e-6
+
+
 @pytest.mark.parametrize("kind", ["pairs", "both kinds", "one kind"])
 def test_clusters_against_plain_loops(kind: str) -> None:
     rng = np.random.default_rng(1)
