@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from microtome.studies.sampling.spread_found import _hotter
 from microtome.studies.sampling.variance import _layer_rows
 from tests.sampling.little import little
 
@@ -36,3 +38,22 @@ def test_numbers_are_those_of_the_formulas(tmp_path: Path, halves) -> None:
             assert row[f"{name}_relative"] == pytest.approx(row[name] / size)
     assert rows[1]["split_half"] > 4 * rows[0]["split_half"]
     assert abs(rows[1]["control_relative"]) < 0.5 * rows[1]["split_half_relative"]
+
+
+@pytest.mark.parametrize("temperatures", [(1.0,), (0.5, 1.0), (0.5, 0.8, 1.0)])
+def test_the_hottest_is_compared_with_the_coolest(
+    tmp_path: Path, temperatures: tuple[float, ...]
+) -> None:
+    rows = [
+        {"problem": f"p{i}", "temperature": t, "split_half": t * (1 + 0.1 * i)}
+        for i in range(6)
+        for t in temperatures
+    ]
+    found = _hotter(pd.DataFrame(rows), 2, 40, little(tmp_path))
+    if len(temperatures) == 1:
+        assert found == []
+        return
+    (one,) = found
+    assert one.text.startswith("From T = 0.5 to 1 the variance between completions rises")
+    assert one.value == pytest.approx(0.5 * 1.25)
+    assert _hotter(pd.DataFrame(rows[: len(temperatures)]), 2, 40, little(tmp_path)) == []
