@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from microtome.studies.misconceptions.contrast_findings import _best, _shared
-from microtome.studies.misconceptions.heldout import again
+from microtome.studies.misconceptions.heldout import again, side_of
 
 
 def test_the_best_layer_is_that_of_the_largest_t() -> None:
@@ -42,3 +42,8 @@ def test_pairs_of_one_prompt_are_counted(same: int) -> None:
 def test_an_end_at_0_leaves_0_in(mean, low, high, p, due) -> None:
     row = {"mean": mean, "test_low": low, "test_high": high, "test_p_max_t": p}
     assert again(row, "test", 0.05) is due
+
+
+@pytest.mark.parametrize(("mean", "side"), [(0.2, "correct"), (-0.2, "misconception")])
+def test_a_feature_is_of_the_side_on_which_it_is_larger(mean: float, side: str) -> None:
+    assert side_of(mean) == side
