@@ -218,6 +218,16 @@ def test_tests_beyond_the_budget_are_left_out(tree: Path) -> None:
     assert list(chosen(tests, one, 0.1)) == []
 
 
+def test_a_quick_test_goes_before_those_of_a_long_fixture(tree: Path) -> None:
+    path, tests = tree / "src/microtome/methods/sums.py", known()
+    nothing, three, negative = sorted(tests.seconds, key=tests.seconds.__getitem__)
+    tests.fixtures["whole run"] = 20.0
+    tests.needs[nothing] = tests.needs[three] = ["whole run"]
+    one = mutant(tree, "methods", path, next(m for m in mutations(SUM) if "sum(" in m.before))
+    assert list(chosen(tests, one, 10.0)) == [[negative]]
+    assert [len(lot) for lot in chosen(tests, one, 22.0)] == [3]
+
+
 def test_the_table_counts_what_it_says() -> None:
     ends = ["killed"] * 6 + ["out of time", "survived", "unseen", "survived"]
     found = [{"stratum": "model", "verdict": v, "key": str(i)} for i, v in enumerate(ends)]
