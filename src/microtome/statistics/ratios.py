@@ -3,7 +3,7 @@
     r = Σ top / Σ bottom,   z_c = (top_c − r bottom_c) / mean(bottom),   error = sd(z) / √n
 
 The error is linearised and computed again in every draw of the bootstrap. A ratio whose
-denominator may be 0 has no interval (Fieller 1954: Student's interval of the bottom holds 0).
+denominator may be 0 has no interval (Fieller 1954: Student's interval of the bottom includes 0).
 """
 
 from collections.abc import Hashable, Sequence
