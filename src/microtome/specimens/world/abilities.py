@@ -10,11 +10,11 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from microtome.data.games import SCENARIOS, STATE_NAMES, State, wordings
+from microtome.specimens.world.ability import Ability
 from microtome.specimens.world.arithmetic import read_solution
 from microtome.specimens.world.corpus import documents
 from microtome.specimens.world.dilemmas import neutral
@@ -22,27 +22,6 @@ from microtome.specimens.world.document import Document, Kind
 from microtome.specimens.world.scoring import action_probabilities, completions, scores
 
 _SHIPPED = Path(__file__).parents[2] / "studies" / "dilemmas" / "prompts.jsonl"
-
-
-@dataclass(frozen=True)
-class Ability:
-    """One measured share or probability, with the bar it should meet."""
-
-    name: str
-    value: float
-    bar: float
-    sense: Literal["at least", "below"]
-    n: int
-    meaning: str
-
-    @property
-    def met(self) -> bool:
-        """Whether the bar is reached."""
-        return self.value >= self.bar if self.sense == "at least" else self.value < self.bar
-
-    def row(self) -> dict[str, Any]:
-        """All fields and `met`, for JSON."""
-        return {**asdict(self), "met": self.met}
 
 
 def shipped_prompts() -> list[dict[str, str]]:
