@@ -59,6 +59,21 @@ def test_the_dip_is_the_distance_to_the_nearest_unimodal_function(kind):
             assert dip(values) == pytest.approx(nearest_unimodal(values), abs=1e-9)
 
 
+@pytest.mark.timeout(60)
+def test_ties_that_rounding_breaks_end_and_have_the_dip_of_the_definition():
+    a, b, c = -3.714074893659385, -0.9483407913734403, 1.9755800457513724
+    assert dip([a] * 3 + [b] + [c] * 3) == pytest.approx(3 / 14), "came from a run that never ended"
+    rng = np.random.default_rng(7)
+    for _ in range(60):
+        counts = rng.integers(1, 4, rng.integers(2, 6))
+        counts = np.r_[counts, counts[::-1]]
+        values = np.repeat(np.sort(rng.standard_normal(len(counts))), counts)
+        assert dip(values) == pytest.approx(nearest_unimodal(values), abs=1e-9)
+    for _ in range(3_000):
+        counts = rng.integers(1, 5, rng.integers(3, 6))
+        dip(np.repeat(np.sort(rng.standard_normal(len(counts))), counts))
+
+
 def test_the_dip_of_samples_that_can_be_done_in_the_head():
     assert dip([3.0, 3.0, 3.0]) == 0
     assert dip([0.0, 1.0]) == 0.25

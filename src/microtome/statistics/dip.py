@@ -38,7 +38,9 @@ def _narrowed(x: Floats, below: Floats, above: Floats) -> tuple[float, float, sl
     `below` and `above` are the counts before and after each point.
     """
     (under, corners), (over, summits) = _hull(x, below, 1.0), _hull(x, above, -1.0)
-    widest = int((over - under).argmax())
+    # A concave less a convex function is largest at a corner; there the interval must shrink, while
+    # elsewhere a tie that rounding breaks leaves it as it was, for ever.
+    widest = int(np.where(corners | summits, over - under, -1.0).argmax())
     # The modes lie between the corners of both curves about the widest place. A mode may be an
     # atom, so the ends of the interval are not beside it.
     left = int(corners[: widest + 1].nonzero()[0][-1])

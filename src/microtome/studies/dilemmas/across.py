@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from microtome.lab.evidence import columns
 from microtome.statistics import Columns, Interval
+from microtome.studies.dilemmas.clear import BOTH, answered, clear
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import (
     PLACE,
@@ -83,15 +84,18 @@ def _share(top: Largest | None, parts: Rows) -> float | None:
 
 def _prompts(prompts: "pd.DataFrame", study: Configuration) -> dict[str, Any]:
     """Gaps and answers of a pair's prompts, one row each."""
-    ends, gaps = prompts[["donor_delta", "baseline_delta"]], prompts["gap"].to_numpy(float)
-    differ = (ends["donor_delta"] > 0) != (ends["baseline_delta"] > 0)
-    clear = (ends.abs() >= study.flip_floor).all(axis=1)
+    gaps = prompts["gap"].to_numpy(float)
+    differ = (prompts["donor_delta"] > 0) != (prompts["baseline_delta"] > 0)
+    spoken, counted = answered(prompts, study, BOTH), clear(prompts, study, BOTH)
     return {
         "mean_abs_gap": float(abs(gaps).mean()),
         "small_gaps": small_gaps(gaps),
         "opposite_gaps": int(min((gaps > 0).sum(), (gaps < 0).sum())),
-        "actions_differ": int((differ & clear).sum()),
+        "actions_differ": int((differ & counted).sum()),
         "actions_differ_anywhere": int(differ.sum()),
+        "actions_differ_near": int((differ & spoken & ~counted).sum()),
+        "n_silent": int((~spoken).sum()),
+        "receiver_silent": int((~answered(prompts, study)).sum()),
     }
 
 

@@ -1,11 +1,11 @@
 """How often each component flips the action: over prompts, and over scenarios.
 
-A prompt counts where |Δ| of the receiver reaches the floor: nearer to 0 any rounding turns the
-answer. A component flips a scenario when it flips more than half of the wordings that count.
+A prompt counts where the receiver's answer does (`clear.py`). A component flips a scenario when it flips more than half of the wordings that count.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from microtome.studies.dilemmas.clear import clear
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.effects import PAIR, flipped, title
 from microtome.studies.dilemmas.frames import groups
@@ -31,12 +31,12 @@ def consistency(results: "pd.DataFrame", study: Configuration) -> list[dict[str,
 
 
 def _counts(part: "pd.DataFrame", study: Configuration) -> dict[str, Any]:
-    clear = part[part["baseline_delta"].abs() >= study.flip_floor]
-    shares = clear.groupby("scenario", sort=False)["action_flipped"].mean()
+    counted = part[clear(part, study)]
+    shares = counted.groupby("scenario", sort=False)["action_flipped"].mean()
     flips = flipped(part, study)
     return {
         "prompts_flipped": flips["flips"],
-        "n_prompts": len(clear),
+        "n_prompts": len(counted),
         "flipped_anywhere": flips["flips_anywhere"],
         "n_anywhere": len(part),
         "scenarios_flipped": int((shares > 0.5).sum()),

@@ -14,6 +14,7 @@ import numpy as np
 
 from microtome.lab.evidence import columns
 from microtome.statistics import rank_among_peers
+from microtome.studies.dilemmas.clear import clear
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import (
     by_component,
@@ -89,10 +90,9 @@ def _effect(part: "pd.DataFrame", study: Configuration) -> dict[str, Any]:
 
 
 def flipped(part: "pd.DataFrame", study: Configuration) -> dict[str, int]:
-    """Prompts whose answer flips: where |baseline Δ| reaches the floor, and anywhere."""
-    clear = part["baseline_delta"].abs() >= study.flip_floor
+    """Prompts whose answer flips: where the receiver's answer counts, and anywhere."""
     both = part["action_flipped"].astype(bool)
-    return {"flips": int((both & clear).sum()), "flips_anywhere": int(both.sum())}
+    return {"flips": int((both & clear(part, study)).sum()), "flips_anywhere": int(both.sum())}
 
 
 _UNRANKED = {"p_rank": None, "peers": None}

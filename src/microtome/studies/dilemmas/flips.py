@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import microtome as mt
 from microtome.data.prompts import Prompt
 from microtome.lab.study import Finding
+from microtome.studies.dilemmas.clear import answered, clear, left_out, neither
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.models import batches, place
 
@@ -41,6 +42,7 @@ def flip_search(
         ends = {
             "baseline_delta": float(found.patching.baseline[0]),
             "donor_delta": float(found.patching.donor[0]),
+            "baseline_neither": neither(target, batch)[0],
         }
         for row in found.rows():
             rows.append({**pair, **place(prompt), "rank": row.pop("step"), **row, **ends})
@@ -51,20 +53,20 @@ def flip_search(
 def flip_finding(rows: "pd.DataFrame", study: Configuration) -> Finding:
     """On how many of a pair's prompts the answer flipped, and after how many components.
 
-    Counted are prompts where |Δ| of the receiver reaches the floor: nearer to 0 any rounding
-    turns the answer.
+    Counted are prompts where the receiver's answer counts (`clear.py`).
     """
     pair = rows["pair"].iloc[0]
     last = rows.groupby(["scenario", "variant"], sort=False).tail(1)
-    clear = last[last["baseline_delta"].abs() >= study.flip_floor]
-    flipped = clear[clear["flipped"].astype(bool)]
+    counted = last[clear(last, study)]
+    flipped = counted[counted["flipped"].astype(bool)]
     after = f" (median number added: {flipped['rank'].median():g})" if len(flipped) else ""
     meaning = " This is enough to turn an answer, and no circuit." if len(flipped) else ""
-    nearer = int(last["flipped"].sum()) - len(flipped)
-    others = f" Of the {len(last) - len(clear)} prompts nearer to 0, {nearer} flip."
+    silent = int((~answered(last, study)).sum())
+    near = last[answered(last, study) & ~last.index.isin(counted.index)]
+    others = f" Of the {len(near)} prompts nearer to 0, {near['flipped'].sum()} flip."
     return Finding(
-        f"{pair}: components added by rank flip the answer on {len(flipped)} of {len(clear)} "
+        f"{pair}: components added by rank flip the answer on {len(flipped)} of {len(counted)} "
         f"prompts with |Δ| of {study.flip_floor:g} or more{after}."
-        f"{others if len(last) > len(clear) else ''}{meaning}",
+        f"{others if len(near) else ''}{left_out(silent, len(last), study)}{meaning}",
         float(len(flipped)), unit="prompts flipped", n=len(last), about=f"{pair}, flip search",
     )  # fmt: skip

@@ -17,12 +17,13 @@ from microtome.data.prompts import Prompt
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
 from microtome.studies.dilemmas.across import across_pairs
+from microtome.studies.dilemmas.clear import neither
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.consistency import consistency
 from microtome.studies.dilemmas.costs import replayed_share, shape_of, tokens_of
 from microtome.studies.dilemmas.effects import ranked, summarised
 from microtome.studies.dilemmas.figures.patching import patching_figures
-from microtome.studies.dilemmas.models import ANSWERS, batches, place, prompts_in, rows
+from microtome.studies.dilemmas.models import ANSWERS, Batch, batches, place, prompts_in, rows
 from microtome.studies.dilemmas.players import Pair
 from microtome.studies.dilemmas.singles import pair_findings
 from microtome.studies.dilemmas.wordings import prompts_of
@@ -43,7 +44,7 @@ class Patching(Step):
     """Every component of every pair, one at a time."""
 
     name = "patching"
-    version = 1
+    version = 2
     summary = "What each component of one fine-tune changes when it is put into another."
     reads = ("first", "second", "chat", "max_rows", "metric", "seed")
 
@@ -73,9 +74,15 @@ class Patching(Step):
         found: list[dict[str, Any]] = []
         audits: list[mt.Audit] = []
         for prompt in prompts_in(unit):
-            patched = _patch(prompt, warm[pair.source], warm[pair.target], study)
+            source, target = warm[pair.source], warm[pair.target]
+            (batch,) = batches(target, [prompt], study)
+            patched = _patch(batch, source, target, study)
             audits.extend(patched.audit)
-            found += _lines(patched, pair, prompt)
+            silent = {
+                "baseline_neither": neither(target, batch)[0],
+                "donor_neither": neither(source, batch)[0],
+            }
+            found += [{**row, **silent} for row in _lines(patched, pair, prompt)]
         return Product({"patching_results": found}, audits=audits)
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
@@ -105,9 +112,8 @@ def patched_prompts(study: Configuration) -> dict[str, tuple[Prompt, ...]]:
 
 
 def _patch(
-    prompt: Prompt, source: "mt.Model", target: "mt.Model", study: Configuration
+    batch: Batch, source: "mt.Model", target: "mt.Model", study: Configuration
 ) -> "mt.Patching":
-    (batch,) = batches(target, [prompt], study)
     return mt.patch(
         target,
         batch.ids,

@@ -5,6 +5,7 @@ from typing import Any
 from microtome.lab.evidence import worded
 from microtome.lab.study import Finding
 from microtome.studies.dilemmas.across import Across
+from microtome.studies.dilemmas.clear import left_out
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import undecided
 from microtome.studies.dilemmas.effects import title
@@ -21,24 +22,31 @@ def pair_findings(pair: Across, summary: Rows, study: Configuration) -> list[Fin
 
 def _gap(pair: Across, study: Configuration) -> Finding:
     name, gap, counts = title(pair.source, pair.target), pair.gap, pair.counts
-    nearer = counts["actions_differ_anywhere"] - counts["actions_differ"]
-    near = f" ({nearer} more where a Δ is nearer to 0)" if nearer else ""
     opposite = counts["opposite_gaps"]
     both = f" The gap has the other sign on {opposite} of them." if opposite else ""
     return Finding(
         f"{name}: on the same {gap.n} prompts the source's Δ lies {gap.value:+.2f} logits from the "
-        f"receiver's ({worded(gap, study.resample, '+.2f')}).{both} Their answers differ on "
-        f"{counts['actions_differ']} where both |Δ| reach {study.flip_floor:g}{near}.",
+        f"receiver's ({worded(gap, study.resample, '+.2f')}).{both} {_answers(pair, study)}",
         gap.value, gap.low, gap.high, unit="Δ logit (D − C)", n=gap.n, about=f"{name}, gap",
     )  # fmt: skip
 
 
+def _answers(pair: Across, study: Configuration) -> str:
+    """On how many prompts the answers differ; silence where a model gives neither."""
+    counts, n = pair.counts, pair.gap.n
+    if counts["n_silent"] == n:
+        return "A model gives neither answer on any of them, so their answers are not compared."
+    nearer = counts["actions_differ_near"]
+    near = f" ({nearer} more where a Δ is nearer to 0)" if nearer else ""
+    return (
+        f"Their answers differ on {counts['actions_differ']} where both |Δ| reach "
+        f"{study.flip_floor:g}{near}.{left_out(counts['n_silent'], n, study)}"
+    )
+
+
 def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
     name, counts, top = title(pair.source, pair.target), pair.counts, pair.top
-    rest = (
-        f"{_effective(pair, study)} {counts['n_flipping']} flip the action on some prompt with |Δ| "
-        f"of {study.flip_floor:g} or more ({counts['n_flipping_anywhere']} on any prompt)."
-    )
+    rest = f"{_effective(pair, study)}{_flipping(pair, study)}"
     about, unit = f"{name}, largest effect", "Δ logit towards the source"
     if top is not None and top.shown == 0:
         rest = f"no component is shown to change Δ when swapped alone. {rest}"
@@ -50,6 +58,16 @@ def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
         top.value, *top.ends, unit=unit, n=pair.gap.n, about=about,
         control=f"the same swap moves unrelated tokens apart by {moved:.2f} logits",
     )  # fmt: skip
+
+
+def _flipping(pair: Across, study: Configuration) -> str:
+    counts = pair.counts
+    if counts["receiver_silent"] == pair.gap.n:
+        return " The receiver gives neither answer, so no flip is counted."
+    return (
+        f" {counts['n_flipping']} flip the action on some prompt with |Δ| of {study.flip_floor:g} "
+        f"or more ({counts['n_flipping_anywhere']} on any prompt)."
+    )
 
 
 def _unspecific(effect: float, moved: float) -> str:

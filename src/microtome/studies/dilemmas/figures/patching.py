@@ -7,6 +7,7 @@ import numpy as np
 
 from microtome.lab.figures import Bars, Figure, Grid, Heatmap, Lines, Series
 from microtome.lab.study import Tables
+from microtome.studies.dilemmas.clear import clear
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.figures.whiskers import whiskers
 from microtome.studies.dilemmas.frames import scenarios_in
@@ -107,8 +108,7 @@ def _top(top: "pd.DataFrame", pair: Pair, study: Configuration) -> Bars:
 
 def _consistency(results: "pd.DataFrame", pair: Pair, study: Configuration) -> list[Figure]:
     """Components that flip the action anywhere; no figure where none does."""
-    clear = results["baseline_delta"].abs() >= study.flip_floor
-    parts = results[(results["kind"] != "resid") & clear]
+    parts = results[(results["kind"] != "resid") & clear(results, study)]
     share = parts.pivot_table(
         index="component", columns="scenario", values="action_flipped", sort=False
     ).astype(float)
@@ -121,8 +121,8 @@ def _consistency(results: "pd.DataFrame", pair: Pair, study: Configuration) -> l
             f"patch_consistency_{pair.name}",
             f"How often a swap flips the action: {_title(pair)}",
             f"Share of a scenario's wordings on which the component alone flips the receiver's "
-            f"action, of those with |Δ| of {study.flip_floor:g} logits or more; components that "
-            f"never do are left out.",
+            f"action, of those with |Δ| of {study.flip_floor:g} logits or more and P(neither) of "
+            f"{study.silent_above:g} or less; components that never do are left out.",
             share.loc[often].to_numpy(),
             list(often),
             list(share.columns),
