@@ -1,4 +1,4 @@
-"""What every test shares: one thread, and real checkpoints of tiny random models on disk."""
+"""What every test shares: the threads of the environment, real checkpoints of tiny random models."""
 
 import os
 
@@ -13,10 +13,10 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
+def threads() -> None:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(scope="session")

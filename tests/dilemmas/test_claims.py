@@ -34,6 +34,7 @@ def _patches(effects, gap=4.0, baseline=-3.0, scenarios=5):
                 "source": "PT2_COREDe", "target": "base", "scenario": f"s{i % scenarios}",
                 "variant": i // scenarios, "component": head, "kind": "head", "layer": 0,
                 "baseline_delta": baseline, "donor_delta": baseline + gap,
+                "baseline_neither": 0.0, "donor_neither": 0.0,
                 "patched_delta": baseline + change, "delta_change": change, "effect": change,
                 "action_flipped": (baseline + change > 0) != (baseline > 0), "unrelated_rms": 0.5,
             })  # fmt: skip
@@ -215,7 +216,7 @@ def test_flips_of_the_greedy_search_count_where_there_was_a_side():
     rows = pd.DataFrame(
         [("a", 1, -2.0, True, 2), ("a", 2, -0.05, True, 1), ("b", 1, 0.02, False, 10)],
         columns=["scenario", "variant", "baseline_delta", "flipped", "rank"],
-    ).assign(pair="A → B", donor_delta=1.0)
+    ).assign(pair="A → B", donor_delta=1.0, baseline_neither=0.0)
     found = flip_finding(rows, _study())
     assert found.value == 1
     assert "on 1 of 1 prompts with |Δ| of 0.1 or more" in found.text
@@ -306,3 +307,32 @@ def test_other_wordings_of_these_scenarios_are_resampled_within_them():
     # Two scenarios of six wordings against three: sd .023 each.
     honest = 2 * 2.1 * 0.0231 * np.sqrt(1 / 12 + 1 / 18)
     assert np.median(widths) < 2 * honest
+
+
+def test_no_flip_and_no_difference_is_counted_where_a_model_gives_neither_answer():
+    effects = np.zeros((12, 20))
+    effects[:, 5] = 4.0
+    frame, study = _patches(effects, scenarios=4), _study()
+    texts = " ".join(_patching_texts(frame, study)[0])
+    assert "1 flip the action" in texts
+    assert "Their answers differ on 12" in texts
+
+    first = frame["variant"] == 0
+    some = frame.assign(baseline_neither=np.where(first, 0.9, 0.0))
+    texts = " ".join(_patching_texts(some, study)[0])
+    assert "Their answers differ on 8 where" in texts
+    assert "On 4 of 12 prompts P(neither answer) exceeds 0.5; no answer is counted there." in texts
+    row = next(r for r in consistency(some, study) if r["component"] == HEADS[5])
+    assert (row["prompts_flipped"], row["n_prompts"], row["n_anywhere"]) == (8, 8, 12)
+
+    donor = " ".join(_patching_texts(frame.assign(donor_neither=0.9), study)[0])
+    assert "their answers are not compared" in donor
+    assert "Their answers differ" not in donor
+    assert "1 flip the action" in donor, "the receiver does answer"
+    silent = " ".join(_patching_texts(frame.assign(baseline_neither=0.9), study)[0])
+    assert "flip the action" not in silent
+    assert "no flip is counted" in silent
+    talks = _study(silent_above=0.95)
+    assert "1 flip the action" in " ".join(
+        _patching_texts(frame.assign(baseline_neither=0.9), talks)[0]
+    )

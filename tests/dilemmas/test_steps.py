@@ -14,6 +14,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import microtome as mt
+from microtome.studies.dilemmas.consistency import consistency
 from microtome.studies.dilemmas.models import batches, load_models
 from microtome.studies.dilemmas.wordings import prompts_of
 from tests.dilemmas.conftest import SCENARIOS
@@ -242,9 +243,19 @@ def test_two_scenarios_allow_no_claim_by_flipped_signs(finished):
     assert not across["top_settled"].any()
 
 
-def test_consistency_counts_flipped_scenarios(finished):
+def test_a_random_model_gives_neither_answer_so_none_is_counted(finished):
     results = _table(finished, "patching_results")
-    table = _table(finished, "patching_consistency").set_index(["source", "target", "component"])
+    assert (results[["baseline_neither", "donor_neither"]] > 0.5).all(axis=None)
+    assert _table(finished, "patching_consistency")["prompts_flipped"].sum() == 0
+    across = _table(finished, "cross_experiment_summary")
+    assert (across["actions_differ"] == 0).all()
+    assert (across["n_silent"] == across["n_prompts"]).all()
+
+
+def test_consistency_counts_flipped_scenarios(finished, zoo):
+    results = _table(finished, "patching_results")
+    counted = consistency(results, zoo.study(silent_above=1))
+    table = pd.DataFrame(counted).set_index(["source", "target", "component"])
     assert table["prompts_flipped"].sum() > 0
     for place, part in results.groupby(["source", "target", "component"]):
         clear = part[part["baseline_delta"].abs() >= 0.1]

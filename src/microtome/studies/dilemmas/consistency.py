@@ -1,6 +1,7 @@
 """How often each component flips the action: over prompts, and over scenarios.
 
-A prompt counts where the receiver's answer does (`clear.py`). A component flips a scenario when it flips more than half of the wordings that count.
+A prompt counts where the receiver's answer does (`clear.py`). A component flips a scenario when
+it flips more than half of the wordings that count.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -45,7 +45,7 @@ def _answers(pair: Across, study: Configuration) -> str:
 
 
 def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
-    name, counts, top = title(pair.source, pair.target), pair.counts, pair.top
+    name, top = title(pair.source, pair.target), pair.top
     rest = f"{_effective(pair, study)}{_flipping(pair, study)}"
     about, unit = f"{name}, largest effect", "Δ logit towards the source"
     if top is not None and top.shown == 0:
