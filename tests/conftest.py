@@ -1,4 +1,4 @@
-"""What every test shares: the threads of the environment, real checkpoints of tiny random models."""
+"""What all tests share: the threads of the environment, real checkpoints of tiny random models."""
 
 import os
 

@@ -254,7 +254,7 @@ def test_a_random_model_gives_neither_answer_so_none_is_counted(finished):
 
 def test_consistency_counts_flipped_scenarios(finished, zoo):
     results = _table(finished, "patching_results")
-    counted = consistency(results, zoo.study(silent_above=1))
+    counted = consistency(results, zoo.study(silent_above=0.9999))
     table = pd.DataFrame(counted).set_index(["source", "target", "component"])
     assert table["prompts_flipped"].sum() > 0
     for place, part in results.groupby(["source", "target", "component"]):
