@@ -7,6 +7,7 @@ from scipy import stats
 from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.across import across_pairs
 from microtome.studies.dilemmas.attribution import Attribution
+from microtome.studies.dilemmas.both_ways import both_ways_findings
 from microtome.studies.dilemmas.choices import findings_of
 from microtome.studies.dilemmas.consistency import consistency
 from microtome.studies.dilemmas.design import mean_over, unpaired
@@ -15,6 +16,7 @@ from microtome.studies.dilemmas.flips import flip_finding
 from microtome.studies.dilemmas.largest import largest
 from microtome.studies.dilemmas.lens import leaning
 from microtome.studies.dilemmas.singles import pair_findings
+from microtome.studies.dilemmas.suppression import suppression_findings
 from microtome.studies.dilemmas.targets import target_findings, targets
 
 STATES = ("CC", "CC", "CD", "DC", "DD")
@@ -336,3 +338,22 @@ def test_no_flip_and_no_difference_is_counted_where_a_model_gives_neither_answer
     assert "1 flip the action" in " ".join(
         _patching_texts(frame.assign(baseline_neither=0.9), talks)[0]
     )
+
+
+def test_two_ways_and_suppression_say_what_unrelated_tokens_share():
+    way = {
+        "first": "base", "second": "PT2_COREDe", "first_into_second": 2.0, "second_into_first": 1.5,
+        "p_both": 0.01, "distinguishes": True, "component": "L0H0",
+    }  # fmt: skip
+    (own,) = both_ways_findings([{**way, "unrelated_rms": 0.3}], _study())
+    assert "specific" not in own.text
+    (shared,) = both_ways_findings([{**way, "unrelated_rms": 1.6}], _study())
+    assert "Swapping 1 of these moves unrelated tokens apart as much or more" in shared.text
+    row = {
+        "pair": "A → B", "kind": "head", "suppressed": True, "restores": True, "claimed": True,
+        "test": "mean_is_0", "mean_delta_change": 1.0,
+    }  # fmt: skip
+    (own,) = suppression_findings([{**row, "unrelated_rms": 0.3}], _study(), "", 1)
+    assert "specific" not in own.text
+    (shared,) = suppression_findings([{**row, "unrelated_rms": 1.2}], _study(), "", 1)
+    assert "Swapping 1 of these back moves unrelated tokens" in shared.text

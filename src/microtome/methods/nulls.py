@@ -113,6 +113,8 @@ def significance(
 ) -> Significance:
     """Test every node's effect over prompts; `clusters` names each prompt's scenario.
 
+    Without `clusters` the prompts count as independent, which wordings of one scenario are not:
+    then p is too small. `Significance.clusters` is how many the test had.
     `test` is `mean_is_0` (none below 6 clusters) or `symmetric_about_0`, which has power from
     fewer clusters but also rejects skewed effects of mean 0.
     """

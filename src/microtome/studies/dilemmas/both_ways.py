@@ -70,6 +70,19 @@ def _row(row: dict[Any, Any], study: Configuration) -> dict[str, Any]:
     }
 
 
+def _shared(rows: Rows) -> str:
+    """How many distinguishing components move unrelated tokens as much as the two answers."""
+    named = [row for row in rows if row["distinguishes"]]
+    effects = [min(row["first_into_second"], row["second_into_first"]) for row in named]
+    shared = sum(row["unrelated_rms"] >= e for row, e in zip(named, effects, strict=True))
+    if not shared:
+        return ""
+    return (
+        f" Swapping {shared} of these moves unrelated tokens apart as much or more: that is not "
+        f"specific to the two answers."
+    )
+
+
 def _finding(rows: Rows, study: Configuration) -> Finding:
     first, second = rows[0]["first"], rows[0]["second"]
     labels = players([first, second])
@@ -83,7 +96,7 @@ def _finding(rows: Rows, study: Configuration) -> Finding:
         sure = f"this design ({study.resample}) cannot show that any of them distinguishes the two"
     return Finding(
         f"Patched both ways between {both}, {moved} of {len(rows)} heads and MLPs move Δ towards "
-        f"their owner on average both ways; {sure}.",
+        f"their owner on average both ways; {sure}.{_shared(rows)}",
         float(len(named)), unit="components", n=len(rows), about=f"{both}, both ways",
         control=f"both mean effects differ from 0 at p < {study.at.alpha:.2g} (max-T)",
     )  # fmt: skip

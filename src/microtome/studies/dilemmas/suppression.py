@@ -86,6 +86,18 @@ def agreement(part: "pd.DataFrame", study: Configuration) -> float:
     return (reached + 1) / (study.resamples + 1)
 
 
+def _shared(down: "pd.DataFrame") -> str:
+    """How many of those that raise Δ move unrelated tokens as much."""
+    raising = down[down["restores"]]
+    shared = int((raising["unrelated_rms"] >= raising["mean_delta_change"]).sum())
+    if not shared:
+        return ""
+    return (
+        f" Swapping {shared} of these back moves unrelated tokens apart as much or more: that is "
+        f"not specific to the two answers."
+    )
+
+
 def _finding(part: "pd.DataFrame", study: Configuration, undecided: str) -> Finding:
     down, alpha = part[part["suppressed"]], study.at.alpha
     pair = part["pair"].iloc[0]
@@ -100,7 +112,7 @@ def _finding(part: "pd.DataFrame", study: Configuration, undecided: str) -> Find
     return Finding(
         f"{pair}: on these prompts {len(down)} of {len(part)} heads and MLPs write for defection "
         f"in the source and less so in the receiver, {sure}; {int(down['restores'].sum())} of "
-        f"them raise Δ when swapped back.",
+        f"them raise Δ when swapped back.{_shared(down)}",
         float(len(down)), unit="heads and MLPs", n=len(part), about=f"{pair}, suppressed",
         control=f"p = {agreement(part, study):.2g} that as many random heads and MLPs change Δ as "
         "much when swapped back, on these prompts",
