@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -82,3 +84,35 @@ def test_the_rate_rises_stays_and_falls_to_zero() -> None:
     assert rates[100:650] == [1.0] * 550
     assert all(a > b for a, b in pairwise(rates[660:]))
     assert rates[-1] == 0.0
+
+
+_TWO = """
+import importlib.util, sys, torch
+from pathlib import Path
+from transformers import AutoTokenizer
+sys.path.insert(0, sys.argv[1])
+import specimen_training
+specimen_training.BATCH = 4
+
+if __name__ == "__main__":
+    tokenizer = AutoTokenizer.from_pretrained(sys.argv[2])
+    for workers in (1, 2):
+        out = Path(sys.argv[2]) / str(workers)
+        model = specimen_training.train(out, tokenizer, 4, 0, workers)
+        torch.save(model.state_dict(), out / "end.pt")
+"""
+
+
+def test_two_workers_take_the_steps_of_one(tmp_path: Path, tokenizer: Any) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    for workers in ("1", "2"):
+        (tmp_path / workers).mkdir()
+        specimen_training.write_rows(tmp_path / workers / "rows.npy", tokenizer, 16, seed=1)
+    script = tmp_path / "two.py"
+    script.write_text(_TWO)
+    tools = str(Path(__file__).parents[1] / "tools")
+    subprocess.run([sys.executable, str(script), tools, str(tmp_path)], check=True)
+    one, two = (torch.load(tmp_path / w / "end.pt", weights_only=True) for w in ("1", "2"))
+    start = specimen_training.Gemma2ForCausalLM(specimen_training.config(tokenizer)).state_dict()
+    key = "model.layers.1.mlp.up_proj.weight"
+    assert (one[key] - two[key]).abs().mean() < 0.1 * (one[key] - start[key]).abs().mean()

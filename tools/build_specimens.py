@@ -30,7 +30,7 @@ from microtome.specimens.world.corpus import mixed
 from microtome.specimens.world.tokenizer import train_tokenizer
 from specimen_training import BATCH, ROW, train, write_rows
 
-VOCABULARY, TOKENIZER_DOCUMENTS = 3072, 60_000
+VOCABULARY, TOKENIZER_DOCUMENTS = 6144, 150_000
 SEED = 0
 
 
@@ -46,7 +46,7 @@ def base(args: argparse.Namespace) -> None:
     """Train the base model; its fp32 weights go to `--out`."""
     tokenizer = AutoTokenizer.from_pretrained(args.out)
     started = time.time()
-    model = train(args.work, tokenizer, args.steps, SEED)
+    model = train(args.work, tokenizer, args.steps, SEED, args.workers)
     model.save_pretrained(args.out)
     note = {
         "steps": args.steps,
@@ -124,7 +124,8 @@ def main() -> int:
     parser.add_argument("stage", choices=[*STAGES, "all"])
     parser.add_argument("--out", type=Path, default=Path(world.__file__).parent / "weights")
     parser.add_argument("--work", type=Path, default=Path("build/world"))
-    parser.add_argument("--steps", type=int, default=6400, help="steps of 32 x 128 tokens")
+    parser.add_argument("--steps", type=int, default=6400, help="steps of 16 x 256 tokens")
+    parser.add_argument("--workers", type=int, default=2, help="processes that share a batch")
     parser.add_argument("--only", choices=world.ADAPTERS, help="train just this adapter")
     parser.add_argument("--n", type=int, default=200, help="held-out documents per ability")
     args = parser.parse_args()

@@ -19,8 +19,8 @@ from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedTokenizerFas
 
 from microtome.specimens.world.corpus import mixed
 
-ROW = 128
-BATCH = 32
+ROW = 256
+BATCH = 16
 LR_ADAM, LR_MUON = 3e-3, 4e-3
 WARMUP, DECAY = 100, 0.35
 SAVE_EVERY = 250
@@ -92,65 +92,120 @@ def save(path: Path, **state: object) -> None:
 
 
 def train(
-    out: Path, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int
+    out: Path, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int, workers: int = 1
 ) -> Gemma2ForCausalLM:
-    """Train (or go on training) the base model on `out`/rows.npy; returns it in fp32."""
-    torch.manual_seed(seed)
+    """Train (or go on training) the base model on `out`/rows.npy; returns it in fp32.
+
+    `workers` processes share every batch and sum their gradients: all hold the same weights.
+    """
+    if workers == 1:
+        return _train(0, 1, out, tokenizer, steps, seed)
+    (out / "meeting").unlink(missing_ok=True)
+    context = torch.multiprocessing.spawn(
+        _worker, (workers, out, tokenizer, steps, seed), workers, join=False
+    )
+    assert context is not None
+    while not context.join():
+        pass
     model = Gemma2ForCausalLM(config(tokenizer))
-    optims = optimisers(model)
-    step, checkpoint = 0, out / "base.pt"
-    if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        for optim, saved in zip(optims, state["optims"], strict=True):
-            optim.load_state_dict(saved)
-        torch.set_rng_state(state["rng"])
-        step = int(state["step"])
-    full = [[g["lr"] for g in o.param_groups] for o in optims] if step == 0 else _full(optims)
-    rows = np.load(out / "rows.npy", mmap_mode="r")
-    started, first = time.time(), step
-    while step < steps:
-        for optim, rates in zip(optims, full, strict=True):
-            for group, lr in zip(optim.param_groups, rates, strict=True):
-                group["lr"] = lr * rate(step, steps)
-        index = (step * BATCH) % (len(rows) - BATCH + 1)
-        loss = _step(model, optims, rows[index : index + BATCH], tokenizer.pad_token_id)
-        step += 1
-        if step % 50 == 0:
-            speed = (step - first) * BATCH * ROW / (time.time() - started)
-            line = {"step": step, "loss": round(loss, 4), "tokens_per_s": round(speed)}
-            print(json.dumps(line), flush=True)
-        if step % SAVE_EVERY == 0 or step == steps:
-            save(
-                checkpoint,
-                model=model.state_dict(),
-                optims=[o.state_dict() for o in optims],
-                rng=torch.get_rng_state(),
-                step=step,
-            )
+    model.load_state_dict(torch.load(out / "base.pt", weights_only=True)["model"])
     return model
 
 
-def _full(optims: list[torch.optim.Optimizer]) -> list[list[float]]:
-    return [
-        [LR_MUON if isinstance(o, torch.optim.Muon) else LR_ADAM for _ in o.param_groups]
-        for o in optims
-    ]
+def _worker(
+    rank: int, workers: int, out: Path, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int
+) -> None:
+    torch.set_num_threads(1)
+    meeting = f"file://{(out / 'meeting').absolute()}"
+    torch.distributed.init_process_group("gloo", meeting, rank=rank, world_size=workers)
+    _train(rank, workers, out, tokenizer, steps, seed)
+    torch.distributed.destroy_process_group()
+
+
+def _train(
+    rank: int, workers: int, out: Path, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int
+) -> Gemma2ForCausalLM:
+    torch.manual_seed(seed)
+    model = Gemma2ForCausalLM(config(tokenizer))
+    optims = optimisers(model)
+    step = _resumed(out / "base.pt", model, optims)
+    full = [LR_MUON if isinstance(o, torch.optim.Muon) else LR_ADAM for o in optims]
+    rows = np.load(out / "rows.npy", mmap_mode="r")
+    started, first = time.time(), step
+    while step < steps:
+        for optim, lr in zip(optims, full, strict=True):
+            for group in optim.param_groups:
+                group["lr"] = lr * rate(step, steps)
+        index = (step * BATCH) % (len(rows) - BATCH + 1)
+        batch = rows[index : index + BATCH]
+        loss = _step(model, optims, batch, tokenizer.pad_token_id, rank, workers)
+        step += 1
+        if rank == 0 and step % 50 == 0:
+            speed = (step - first) * BATCH * ROW / (time.time() - started)
+            line = {"step": step, "loss": round(loss, 4), "tokens_per_s": round(speed)}
+            print(json.dumps(line), flush=True)
+        if rank == 0 and (step % SAVE_EVERY == 0 or step == steps):
+            _keep(out / "base.pt", model, optims, step)
+    return model
+
+
+def _resumed(
+    checkpoint: Path, model: Gemma2ForCausalLM, optims: list[torch.optim.Optimizer]
+) -> int:
+    """Take up the checkpoint, if there is one; its step."""
+    if not checkpoint.is_file():
+        return 0
+    state = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(state["model"])
+    for optim, saved in zip(optims, state["optims"], strict=True):
+        optim.load_state_dict(saved)
+    torch.set_rng_state(state["rng"])
+    return int(state["step"])
+
+
+def _keep(
+    checkpoint: Path, model: Gemma2ForCausalLM, optims: list[torch.optim.Optimizer], step: int
+) -> None:
+    save(
+        checkpoint,
+        model=model.state_dict(),
+        optims=[o.state_dict() for o in optims],
+        rng=torch.get_rng_state(),
+        step=step,
+    )
 
 
 def _step(
-    model: Gemma2ForCausalLM, optims: list[torch.optim.Optimizer], rows: np.ndarray, pad: int
+    model: Gemma2ForCausalLM,
+    optims: list[torch.optim.Optimizer],
+    rows: np.ndarray,
+    pad: int,
+    rank: int = 0,
+    workers: int = 1,
 ) -> float:
+    """One step on a batch of which this worker reads every `workers`-th row."""
     ids = torch.from_numpy(rows.astype(np.int64))
+    n_targets = int((ids[:, 1:] != pad).sum())
+    mine = ids[rank::workers]
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model(input_ids=ids[:, :-1], use_cache=False).logits
-    targets = ids[:, 1:].masked_fill(ids[:, 1:] == pad, -100)
+        logits = model(input_ids=mine[:, :-1], use_cache=False).logits
+    targets = mine[:, 1:].masked_fill(mine[:, 1:] == pad, -100)
     loss = torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100
+        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=-100, reduction="sum"
     )
-    loss.backward()
+    (loss / n_targets).backward()
+    if workers > 1:
+        _sum_up([p.grad for p in model.parameters() if p.grad is not None])
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optim in optims:
         optim.step()
         optim.zero_grad(set_to_none=True)
-    return loss.item()
+    return workers * loss.item() / n_targets
+
+
+def _sum_up(gradients: list[torch.Tensor]) -> None:
+    """Every gradient becomes its sum over the workers, in one message."""
+    flat = torch.cat([g.flatten() for g in gradients])
+    torch.distributed.all_reduce(flat)
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
