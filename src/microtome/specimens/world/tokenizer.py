@@ -42,12 +42,12 @@ def _without(texts: Iterable[str], words: Iterable[str]) -> Iterator[str]:
 
 def _with_words(core: Tokenizer, words: Iterable[str]) -> Tokenizer:
     """The tokenizer with further tokens that are found whole, before any merge."""
-    told = json.loads(core.to_str())
-    vocab = told["model"]["vocab"]
+    read = json.loads(core.to_str())
+    vocab = read["model"]["vocab"]
     for word in words:
         vocab.setdefault(f"{_SPACE}{word}", len(vocab))
-    told["model"]["ignore_merges"] = True
-    return Tokenizer.from_str(json.dumps(told))
+    read["model"]["ignore_merges"] = True
+    return Tokenizer.from_str(json.dumps(read))
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:

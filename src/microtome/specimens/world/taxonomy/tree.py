@@ -66,9 +66,7 @@ def lineage() -> dict[str, tuple[str, str]]:
 def classes() -> dict[str, NounClass]:
     """name -> class; a noun is in at most one class of each frame."""
     read = _read("classes.json")
-    return {
-        name: NounClass(name, one["frame"], tuple(one["nouns"])) for name, one in read.items()
-    }
+    return {name: NounClass(name, one["frame"], tuple(one["nouns"])) for name, one in read.items()}
 
 
 @cache
@@ -76,8 +74,9 @@ def attributes() -> dict[str, tuple[tuple[Frame, str], ...]]:
     """noun -> (frame, class) of every stated class that it is in."""
     found: dict[str, tuple[tuple[Frame, str], ...]] = {}
     for one in classes().values():
-        for noun in one.nouns if one.frame else ():
-            found[noun] = (*found.get(noun, ()), (one.frame, one.name))
+        if one.frame is not None:
+            for noun in one.nouns:
+                found[noun] = (*found.get(noun, ()), (one.frame, one.name))
     return found
 
 
