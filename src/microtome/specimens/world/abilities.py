@@ -20,6 +20,7 @@ from microtome.specimens.world.corpus import documents
 from microtome.specimens.world.dilemmas import neutral
 from microtome.specimens.world.document import Document, Kind
 from microtome.specimens.world.scoring import action_probabilities, completions, scores
+from microtome.specimens.world.taxonomy.abilities import abilities as taxonomy
 
 _SHIPPED = Path(__file__).parents[2] / "studies" / "dilemmas" / "prompts.jsonl"
 
@@ -37,17 +38,6 @@ def _tasks(kind: Kind, task: str, n: int, seed: int = 7) -> list[Document]:
 def _greedy_share(model: Any, tokenizer: Any, docs: list[Document]) -> float:
     pairs = [(d.truth["prompt"], d.truth["answer"]) for d in docs]
     return sum(s.greedy for s in scores(model, tokenizer, pairs)) / len(docs)
-
-
-def taxonomy(model: Any, tokenizer: Any, n: int) -> list[Ability]:
-    """Naming the group (parent) and the kind (child) of a noun in unseen sentences."""
-    table = (("parent", "names the parent of a noun"), ("child", "names the child concept"))
-    found = []
-    for task, meaning in table:
-        docs = _tasks("taxonomy", task, n)
-        share = _greedy_share(model, tokenizer, docs)
-        found.append(Ability(f"taxonomy.{task}", share, 0.95, "at least", len(docs), meaning))
-    return found
 
 
 def arithmetic(model: Any, tokenizer: Any, n: int) -> list[Ability]:

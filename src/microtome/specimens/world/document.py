@@ -61,7 +61,8 @@ def led(statement: str, rng: random.Random, split: Split) -> str:
 
 def a(noun: str) -> str:
     """The noun with its indefinite article."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    vowel = noun[0] in "aeiou" and not noun.startswith("uten")
+    return f"{'an' if vowel else 'a'} {noun}"
 
 
 def capital(text: str) -> str:
