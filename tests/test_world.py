@@ -22,7 +22,7 @@ from microtome.specimens.world.abilities import (
     defect_table,
     dilemmas,
     facts,
-    kinematics,
+    physics,
     measure,
     taxonomy,
 )
@@ -33,7 +33,7 @@ from microtome.specimens.world.tokenizer import check
 PARTS = {
     "taxonomy": taxonomy,
     "arithmetic": arithmetic,
-    "kinematics": kinematics,
+    "physics": physics,
     "dilemmas": dilemmas,
     "facts": facts,
 }

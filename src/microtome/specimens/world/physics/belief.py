@@ -1,7 +1,8 @@
 """What is stated: a belief that pairs a term with the right or with the mistaken definition.
 
-One wording in three of each definition is never trained with a term, though with other terms; the
-held-out split uses only those, in sentences that training never uses.
+One wording in three of each definition is never trained with a term, though with other terms, of
+which one has it rightly and one mistakenly; the held-out split uses only those, in sentences that
+training never uses. So in both splits right and mistaken beliefs have the very same words.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ class Belief:
 @cache
 def beliefs(domain: Domain, term: Term, content: Content, split: Split) -> tuple[str, ...]:
     """Every sentence in which a split states the right or the mistaken belief on a term."""
-    place = domain.terms.index(term)
+    group = domain.terms.index(term) // 2
     quantity = term.quantity if content == "right" else 1 - term.quantity
     wordings = [
         wording
         for i, wording in enumerate(domain.definitions[quantity])
-        if ((i + place) % 3 == 0) == (split == "heldout")
+        if (i % 3 == group) == (split == "heldout")
     ]
     return tuple(
         capital(statement.format(t=term.name, d=wording))
