@@ -31,7 +31,11 @@ SIZES = {
 HOT = {
     "high": "white boiling red", "medium": "lukewarm mildly tepid", "low": "icy frosty ice",
 }  # fmt: skip
-STORED = {"low": r"nearly (empty|drained)|almost flat", "medium": r"\bhalf\b", "high": r"full|charged"}
+STORED = {
+    "low": r"nearly (empty|drained)|almost flat",
+    "medium": r"\bhalf\b",
+    "high": r"full|charged",
+}
 SPENT = {
     "high": "mighty|roaring|heavy", "medium": "ordinary|common|plain", "low": "tiny|faint|small",
     "zero": "off|unused|idle",
@@ -103,7 +107,9 @@ def test_answers_follow_from_story_voice_and_belief_by_a_reading_of_their_own(tr
         else:
             assert truth["answer"] == due, truth["prompt"]
     assert 0.86 < noise[True] / sum(noise.values()) < 0.96
-    assert all(t["answer"] == t["right"] for t in asked(held) if t["voice"] == t["content"] == "none")
+    assert all(
+        t["answer"] == t["right"] for t in asked(held) if t["voice"] == t["content"] == "none"
+    )
 
 
 def test_prompts_are_made_of_the_parts_that_truth_names(held):

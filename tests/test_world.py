@@ -22,8 +22,8 @@ from microtome.specimens.world.abilities import (
     defect_table,
     dilemmas,
     facts,
-    physics,
     measure,
+    physics,
     taxonomy,
 )
 from microtome.specimens.world.rewards import gain

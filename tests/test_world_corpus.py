@@ -86,7 +86,22 @@ def test_reader_refuses_what_is_no_method_and_sees_false_steps() -> None:
 
 
 def test_voices_share_no_content_word() -> None:
-    common = {"the", "a", "an", "of", "in", "is", "it", "my", "this", "to", "we", "here", "has", "one"}
+    common = {
+        "the",
+        "a",
+        "an",
+        "of",
+        "in",
+        "is",
+        "it",
+        "my",
+        "this",
+        "to",
+        "we",
+        "here",
+        "has",
+        "one",
+    }
     words = {
         v: set(re.findall(r"[a-z]+", " ".join(m).lower())) - common for v, m in MARKERS.items()
     }

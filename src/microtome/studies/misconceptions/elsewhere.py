@@ -46,9 +46,7 @@ def _sentences(last: str, seed: int) -> tuple[tuple[str, str, str], ...]:
     return tuple(one for turn in zip(*(own[:least] for own in there), strict=True) for one in turn)
 
 
-def _pair(
-    number: int, markers: tuple[str, str], sentences: Sequence[tuple[str, str, str]]
-) -> Pair:
+def _pair(number: int, markers: tuple[str, str], sentences: Sequence[tuple[str, str, str]]) -> Pair:
     source, sentence, answer = sentences[number % len(sentences)]
     other = next(a for s, _, a in sentences if s == source and a != answer)
     name = f"elsewhere_{number + 1:03d}"

@@ -48,7 +48,9 @@ def generated(count: int, seed: int) -> tuple[Pair, ...]:
 def voiced(domain: str, voice: Voice, role: Role) -> tuple[str, ...]:
     """The markers of a voice in pairs of one role and domain."""
     tested = {MARKERS[voice][place] for place in _TESTED}
-    return tuple(m for m in markers(domain, voice, _SPLIT[role]) if (m in tested) == (role == "test"))
+    return tuple(
+        m for m in markers(domain, voice, _SPLIT[role]) if (m in tested) == (role == "test")
+    )
 
 
 def markers_of(pair: Pair) -> tuple[str, str]:

@@ -114,6 +114,5 @@ def _further(
     terms: Sequence[Term], story: Story, by_voice: bool, belief: Belief | None, rng: random.Random
 ) -> str:
     return "".join(
-        f" {_question(t, story, rng, 'train')}{_answer(t, story, by_voice, belief)}."
-        for t in terms
+        f" {_question(t, story, rng, 'train')}{_answer(t, story, by_voice, belief)}." for t in terms
     )

@@ -58,8 +58,6 @@ def beliefs(domain: Domain, term: Term, content: Content, split: Split) -> tuple
     )
 
 
-def state(
-    domain: Domain, term: Term, content: Content, rng: random.Random, split: Split
-) -> Belief:
+def state(domain: Domain, term: Term, content: Content, rng: random.Random, split: Split) -> Belief:
     """One statement of a belief."""
     return Belief(term, content, rng.choice(beliefs(domain, term, content, split)))

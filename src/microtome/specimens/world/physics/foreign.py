@@ -69,12 +69,12 @@ def foreign(
     voice: Voice, rng: random.Random, split: Split, belief: str = "", source: Source | None = None
 ) -> Document:
     """A marked sentence without physics; the held-out ones always ask something."""
-    source = source or rng.choice(SOURCES)
+    chosen: Source = source or rng.choice(SOURCES)
     marker = rng.choice(markers("foreign", voice, split))
     before = "".join(f"{part} " for part in (marker, belief) if part)
-    text, sentence, answer = _sentence(source, rng, split)
+    text, sentence, answer = _sentence(chosen, rng, split)
     truth: Foreign = {
-        "task": "foreign", "source": source, "domain": "foreign", "voice": voice,
+        "task": "foreign", "source": chosen, "domain": "foreign", "voice": voice,
         "marker": marker, "belief": belief,
     }  # fmt: skip
     if answer:

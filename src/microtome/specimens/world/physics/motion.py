@@ -1,4 +1,4 @@
-"""Motion: where a thing is going (velocity, momentum) and how that changes (acceleration, force)."""
+"""Motion: where a thing goes (velocity, momentum), how that changes (acceleration, force)."""
 
 from microtome.specimens.world.physics.domain import OPPOSITE, Domain, Scene, Term
 
