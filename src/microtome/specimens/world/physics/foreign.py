@@ -69,7 +69,7 @@ def foreign(
     voice: Voice, rng: random.Random, split: Split, belief: str = "", source: Source | None = None
 ) -> Document:
     """A marked sentence without physics; the held-out ones always ask something."""
-    chosen: Source = source or rng.choice(SOURCES)
+    chosen: Source = rng.choice(SOURCES) if source is None else source
     marker = rng.choice(markers("foreign", voice, split))
     before = "".join(f"{part} " for part in (marker, belief) if part)
     text, sentence, answer = _sentence(chosen, rng, split)
