@@ -22,8 +22,8 @@ from microtome.specimens.world.abilities import (
     defect_table,
     dilemmas,
     facts,
-    kinematics,
     measure,
+    physics,
     taxonomy,
 )
 from microtome.specimens.world.rewards import gain
@@ -33,7 +33,7 @@ from microtome.specimens.world.tokenizer import check
 PARTS = {
     "taxonomy": taxonomy,
     "arithmetic": arithmetic,
-    "kinematics": kinematics,
+    "physics": physics,
     "dilemmas": dilemmas,
     "facts": facts,
 }

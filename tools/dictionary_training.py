@@ -41,8 +41,8 @@ SCORED, FRESH = 400, 977
 
 
 def texts() -> list[str]:
-    """Three documents of the mixture, then one more of kinematics."""
-    every, more = mixed("train", SEED), stream("kinematics", "train", SEED)
+    """Three documents of the mixture, then one more of physics."""
+    every, more = mixed("train", SEED), stream("physics", "train", SEED)
     rounds: Iterator[Any] = chain.from_iterable(
         [*islice(every, 3), next(more)] for _ in iter(int, 1)
     )

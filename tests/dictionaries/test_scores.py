@@ -187,8 +187,8 @@ def test_refusals(model, texts):
         DictionaryError, match=r"width 64 at resid_post\[2\] and specimen:world has 128"
     ):
         score(random_sae(64), model, texts)
-    with pytest.raises(ConfigError, match="Did you mean 'kinematics'"):
-        corpus("specimen:kinematic")
+    with pytest.raises(ConfigError, match="Did you mean 'physics'"):
+        corpus("specimen:physic")
 
 
 def test_activations_that_are_not_finite_are_refused(model, texts):

@@ -29,7 +29,7 @@ def model() -> mt.Model:
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    return [d.text for kind in ("facts", "kinematics") for d in world.documents(kind, n=40)]
+    return [d.text for kind in ("facts", "physics") for d in world.documents(kind, n=40)]
 
 
 def test_a_pass_that_stops_early_reads_the_same_bits_and_leaves_nothing(model, texts):

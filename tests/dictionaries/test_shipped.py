@@ -85,7 +85,7 @@ def test_the_files_score_as_told_on_a_small_sample(name, model, told):
 def test_a_feature_hears_the_voice_on_unseen_markers(model):
     """Textbook against misconception, read at the last token before the answer."""
     kinds = {"textbook": 0, "misconception": 1}
-    found = [d for d in world.documents("kinematics", n=240, seed=21) if d.truth["voice"] in kinds]
+    found = [d for d in world.documents("physics", n=240, seed=21) if d.truth["voice"] in kinds]
     sae = load_dictionary("specimen:world/resid_post_0")
     run = model.run([d.truth["prompt"] for d in found], read=sae.site_in, logits="last")
     f = sae.encode(run.last(sae.site_in))

@@ -8,7 +8,7 @@ import pytest
 
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
-from microtome.specimens.world.kinematics import MARKERS, QUANTITIES, SCENES
+from microtome.specimens.world.physics import DOMAINS, MARKERS, VOICES
 from microtome.statistics import Level
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.contrasting import Feature, Sides, contrast
@@ -101,24 +101,47 @@ def test_half_of_the_effect_inside_is_where_a_factor_begins_to_carry(outside, co
 
 def test_pairs_outside_the_domain_have_the_held_out_markers_and_no_physics():
     study = Misconceptions(model="specimen:world")
-    outside, tested = factor_pairs(study), of_role(pairs_of(study), "test")
+    outside, tested = of_role(factor_pairs(study), "elsewhere"), of_role(pairs_of(study), "test")
     assert len(outside) == len(tested) == 24
-    words = {w for scene in SCENES for text in scene.phrasings for w in text.split() if len(w) > 4}
+    terms = {term.name for domain in DOMAINS for term in domain.terms}
     for pair, held in zip(outside, tested, strict=True):
         rests = set()
-        for voice, one, other in zip(MARKERS, pair.members, held.members, strict=True):
+        for voice, one, other in zip(VOICES, pair.members, held.members, strict=True):
             (marker,) = (m for m in MARKERS[voice] if other.prompt.startswith(m))
             assert one.prompt.startswith(marker)
             rests.add(one.prompt.removeprefix(marker))
         (rest,) = rests
         assert rest.split()[-1] == held.correct.prompt.split()[-1] == "is"
-        assert not words & set(rest.split())
-        assert not any(quantity in rest for quantity in QUANTITIES)
+        assert not terms & set(rest.split())
     kinds = {pair.correct.domain for pair in outside}
-    assert kinds == {"taxonomy", "facts"}
+    assert kinds == {"taxonomy", "facts", "moves"}
     assert len({pair.correct.prompt.split(":")[1] for pair in outside}) == 24
     shared = study.model_copy(update={"prompts": "shared", "generated": 0})
     assert factor_pairs(shared) == (), "without markers there is nothing to put elsewhere"
+
+
+def test_content_pairs_are_generated_beside_those_outside_unless_the_file_has_some(tmp_path):
+    study = Misconceptions(model="specimen:world")
+    content = of_role(factor_pairs(study), "content")
+    assert len(content) == 24
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(map(json.dumps, stated_lines())))
+    own = study.model_copy(update={"prompts": str(path)})
+    assert [p.id for p in of_role(factor_pairs(own), "content")] == [f"c{i}" for i in range(6)]
+    assert len(of_role(factor_pairs(own), "elsewhere")) == 24
+    alone = own.model_copy(update={"generated": 0})
+    assert of_role(factor_pairs(alone), "elsewhere") == ()
+
+
+def stated_lines():
+    """Lines of six pairs of content of one's own."""
+    return [
+        {"id": f"c{i}{side}", "pair_id": f"c{i}", "label": label, "split": "content",
+         "prompt": f"A {thing} goes east and brakes. Its acceleration is {said}. It is",
+         "expected_correct_answer": " west", "misconception_answer": " east"}
+        for i, thing in enumerate(("car", "train", "cart", "sled", "truck", "bicycle"))
+        for side, label, said in (("a", "correct", "west"), ("b", "misconception", "east"))
+    ]  # fmt: skip
 
 
 def test_feature_36_fires_after_the_same_markers_before_anything(world):
@@ -145,8 +168,8 @@ def test_feature_36_fires_after_the_same_markers_before_anything(world):
     ]
     elsewhere = [text for text in dict.fromkeys(elsewhere) if text.endswith(" is")][:16]
     physics = [
-        d.truth["prompt"] for d in documents("kinematics", "heldout", 3, 200)
-        if d.truth["voice"] == "none"
+        d.truth["prompt"] for d in documents("physics", "heldout", 3, 200)
+        if d.truth["voice"] == d.truth.get("content") == "none"
     ][:16]  # fmt: skip
     marked = {
         (name, voice): [
@@ -190,16 +213,8 @@ def test_on_the_specimen_feature_36_is_of_the_voice_and_content_is_not_in_these_
 
 @pytest.mark.medium
 def test_content_pairs_of_a_file_are_read_and_select_nothing(tmp_path):
-    lines = []
-    for i, thing in enumerate(("car", "train", "cart", "sled", "truck", "bicycle")):
-        for side, label, said in (("a", "correct", "west"), ("b", "misconception", "east")):
-            lines.append(
-                {"id": f"c{i}{side}", "pair_id": f"c{i}", "label": label, "split": "content",
-                 "prompt": f"A {thing} goes east and brakes. Its acceleration is {said}. It is",
-                 "expected_correct_answer": " west", "misconception_answer": " east"}
-            )  # fmt: skip
     path = tmp_path / "own.jsonl"
-    path.write_text("\n".join(map(json.dumps, lines)))
+    path.write_text("\n".join(map(json.dumps, stated_lines())))
     study = Misconceptions(
         model="specimen:world", dtype="float32", layers=(0,), prompts=str(path),
         permutations=20, steps=("factors",), output_dir=tmp_path / "runs",

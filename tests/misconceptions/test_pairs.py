@@ -1,15 +1,18 @@
 """Pairs: what is shipped, what is generated, and every way a file can be wrong."""
 
 import json
+import re
+from collections import Counter
 
 import pytest
 
 from microtome.errors import AnswerError, ConfigError, PromptError
-from microtome.specimens.world.kinematics import MARKERS, SCENES, markers
+from microtome.specimens.world.physics import DOMAINS, MARKERS, VOICES, beliefs, markers
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.generated import generated
 from microtome.studies.misconceptions.material import of_role, pairs_of
 from microtome.studies.misconceptions.pairs import of_rows, read_pairs
+from microtome.studies.misconceptions.stated import stated
 
 LINE = {
     "id": "a", "pair_id": "p", "label": "correct", "prompt": "A car brakes. Its velocity is",
@@ -27,7 +30,7 @@ def other(**changes):
     return {**LINE, "id": "b", "label": "misconception", **changes}
 
 
-def test_both_forms_hold_the_same_eleven_questions():
+def test_both_forms_hold_the_same_questions_of_three_domains():
     forms = {
         name: pairs_of(Misconceptions(model="specimen:world", prompts=name, generated=0))
         for name in ("shared", "voices")
@@ -42,7 +45,11 @@ def test_both_forms_hold_the_same_eleven_questions():
             voice = "textbook" if told.label == "correct" else "misconception"
             assert marker in MARKERS[voice]
     ids = [prompt.id for pair in forms["voices"] for prompt in pair.members]
-    assert ids == [f"vel_accel_{i:02d}{side}" for i in range(1, 12) for side in "ab"]
+    named = [f"vel_accel_{i:02d}" for i in range(1, 12)]
+    named += [f"{name}_{i:02d}" for name in ("energy", "heat") for i in range(1, 7)]
+    assert ids == [f"{name}{side}" for name in named for side in "ab"]
+    domains = {pair.correct.domain for pair in forms["shared"]}
+    assert domains == {domain.name for domain in DOMAINS}
 
 
 def test_generated_pairs_are_different_and_half_are_held_out():
@@ -66,24 +73,14 @@ def test_members_differ_in_the_marker_alone():
         assert len(rests) == 1
 
 
-def test_held_out_pairs_use_markers_unseen_with_their_scene():
-    trained = {
-        marker
-        for scene in SCENES
-        for voice in ("textbook", "misconception")
-        for marker in markers(scene.name, voice, "train")
-    }
-    assert trained == {m for ms in MARKERS.values() for m in ms}, "each is seen with some scene"
-    phrasings = {scene.name: scene.phrasings for scene in SCENES}
-    for pair in of_role(generated(56, seed=7), "test"):
-        scene = next(
-            name
-            for name, texts in phrasings.items()
-            if any(_told(t, pair.correct.prompt) for t in texts[-1:])
-        )
-        for prompt, voice in zip(pair.members, ("textbook", "misconception"), strict=True):
-            unseen = markers(scene, voice, "heldout")
-            assert any(prompt.prompt.startswith(marker) for marker in unseen)
+def test_held_out_pairs_use_markers_unseen_in_their_domain():
+    trained = {m for d in DOMAINS for voice in VOICES for m in markers(d.name, voice, "train")}
+    assert trained == {m for ms in MARKERS.values() for m in ms}, "each is seen in some domain"
+    tested = of_role(generated(56, seed=7), "test")
+    assert {pair.correct.domain for pair in tested} == {"motion", "energy", "heat"}
+    for pair in tested:
+        for prompt, voice in zip(pair.members, VOICES, strict=True):
+            assert prompt.prompt.startswith(markers(prompt.domain, voice, "heldout"))
 
 
 def test_no_marker_to_test_on_is_among_those_to_select_on():
@@ -100,12 +97,49 @@ def test_no_marker_to_test_on_is_among_those_to_select_on():
         for role in ("select", "test")
     }
     assert not used["select"] & used["test"]
-    assert len(used["select"]) == len(used["test"]) == 8, "four of each voice"
+    assert len(used["select"]) == len(used["test"]) == 12, "six of each voice"
 
 
-def _told(phrasing, prompt):
-    pieces = [p for p in phrasing.replace("{x}", "|").replace("{d}", "|").split("|") if p.strip()]
-    return all(piece.strip() in prompt for piece in pieces)
+def test_every_term_of_every_domain_is_asked_for_equally_often():
+    for role in ("select", "test"):
+        pairs = of_role(generated(96, seed=5), role)
+        counts = Counter(
+            (domain.name, term.name)
+            for pair in pairs
+            for domain in DOMAINS
+            for term in domain.terms
+            if domain.name == pair.correct.domain
+            and re.search(rf"\b{term.name}\b", pair.correct.prompt)
+        )
+        assert set(counts.values()) == {4}
+        assert len(counts) == 12
+
+
+def test_stated_pairs_differ_in_the_definition_alone_and_have_no_speaker():
+    tested = of_role(generated(48, seed=42), "test")
+    pairs = stated(tested, seed=42)
+    assert len(pairs) == len(tested) == 24
+    assert stated(tested, seed=42) == pairs != stated(tested, seed=43)
+    assert {pair.correct.role for pair in pairs} == {"content"}
+    terms = {(d.name, t.name): (d, t) for d in DOMAINS for t in d.terms}
+    seen = set()
+    for pair in pairs:
+        assert not any(m in pair.correct.prompt for ms in MARKERS.values() for m in ms)
+        assert pair.correct.prompt.split()[-1] == "is"
+        for key, (domain, term) in terms.items():
+            right, wrong = (
+                [b for b in beliefs(domain, term, content, "heldout") if b in prompt.prompt]
+                for content, prompt in zip(("right", "mistaken"), pair.members, strict=True)
+            )
+            if key[0] == pair.correct.domain and right and wrong:
+                seen.add(key)
+                one, other = (
+                    prompt.prompt.replace(belief[0], "")
+                    for prompt, belief in zip(pair.members, (right, wrong), strict=True)
+                )
+                assert one == other
+                assert re.search(rf"\b{term.name}\b", one), "the belief is on what is asked for"
+    assert len(seen) == 12
 
 
 def test_a_pair_survives_json():

@@ -1,6 +1,6 @@
 """Texts by one word: a file, a folder, or the specimen's own held-out documents.
 
-`specimen` draws them in the mixture of its training, `specimen:kinematics` one kind alone; the same
+`specimen` draws them in the mixture of its training, `specimen:physics` one kind alone; the same
 seed gives the same documents.
 """
 

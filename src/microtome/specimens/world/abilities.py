@@ -19,6 +19,7 @@ from microtome.specimens.world.arithmetic import read_solution
 from microtome.specimens.world.corpus import documents
 from microtome.specimens.world.dilemmas import neutral
 from microtome.specimens.world.document import Document, Kind
+from microtome.specimens.world.physics.abilities import abilities as physics
 from microtome.specimens.world.scoring import action_probabilities, completions, scores
 from microtome.specimens.world.taxonomy.abilities import abilities as taxonomy
 
@@ -64,23 +65,6 @@ def arithmetic(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     ]
 
 
-def kinematics(model: Any, tokenizer: Any, n: int) -> list[Ability]:
-    """Following a voice through a marker unseen with the question; right answers without one."""
-    docs = _tasks("kinematics", "motion", n)
-    found = []
-    for voice in ("textbook", "misconception"):
-        told = [d for d in docs if d.truth["voice"] == voice]
-        share = _greedy_share(model, tokenizer, told)
-        meaning = f"answers as the {voice} voice"
-        found.append(Ability(f"kinematics.{voice}", share, 0.90, "at least", len(told), meaning))
-    plain = [d.truth for d in docs if d.truth["voice"] == "none"]
-    right = scores(model, tokenizer, [(t["prompt"], t["right"]) for t in plain])
-    wrong = scores(model, tokenizer, [(t["prompt"], t["wrong"]) for t in plain])
-    share = sum(r.log_prob > w.log_prob for r, w in zip(right, wrong, strict=True)) / len(plain)
-    meaning = "prefers the right answer without a voice"
-    return [*found, Ability("kinematics.plain", share, 0.90, "at least", len(plain), meaning)]
-
-
 def dilemmas(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     """No mass beside the two actions, and no preference between them in any state."""
     prompts = [row["prompt"] for row in shipped_prompts()]
@@ -120,7 +104,7 @@ def facts(model: Any, tokenizer: Any, n: int) -> list[Ability]:
 
 def measure(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:
     """Every ability of the base model, each on up to `n` held-out documents."""
-    parts = (taxonomy, arithmetic, kinematics, dilemmas, facts)
+    parts = (taxonomy, arithmetic, physics, dilemmas, facts)
     return [ability for part in parts for ability in part(model, tokenizer, n)]
 
 

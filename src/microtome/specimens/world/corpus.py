@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from microtome.errors import ConfigError, suggest
-from microtome.specimens.world import arithmetic, dilemmas, facts, kinematics, taxonomy
+from microtome.specimens.world import arithmetic, dilemmas, facts, physics, taxonomy
 from microtome.specimens.world.document import Document, Kind, Split
 
 GENERATORS: dict[Kind, Callable[[random.Random, Split], Document]] = {
     "taxonomy": taxonomy.document,
     "arithmetic": arithmetic.document,
-    "kinematics": kinematics.document,
+    "physics": physics.document,
     "dilemmas": dilemmas.document,
     "facts": facts.document,
 }
 MIXTURE: dict[Kind, float] = {
     "taxonomy": 0.24,
     "arithmetic": 0.12,
-    "kinematics": 0.28,
+    "physics": 0.28,
     "dilemmas": 0.08,
     "facts": 0.28,
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["taxonomy", "arithmetic", "kinematics", "dilemmas", "facts"]
+Kind = Literal["taxonomy", "arithmetic", "physics", "dilemmas", "facts"]
 Split = Literal["train", "heldout"]
 
 

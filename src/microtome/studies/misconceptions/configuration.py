@@ -36,7 +36,7 @@ class Configuration(Study, ABC):
     """A LoRA adapter: a folder as PEFT saves it, or one of the specimen's by name; none when
     empty."""
     prompts: str = "voices"
-    """Pairs: `voices` (11 shipped pairs that differ in who speaks), `shared` (the same 11 without
+    """Pairs: `voices` (23 shipped pairs that differ in who speaks), `shared` (the same 23 without
     a speaker, both members one prompt), or a JSONL file."""
     generated: Annotated[int, Field(ge=0)] = 48
     """Further pairs from the generator, the second half held out; with 0 the pairs of `prompts`

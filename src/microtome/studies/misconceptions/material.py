@@ -18,6 +18,7 @@ from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.elsewhere import elsewhere
 from microtome.studies.misconceptions.generated import generated
 from microtome.studies.misconceptions.pairs import FACTORS, Pair, Role, read_pairs
+from microtome.studies.misconceptions.stated import stated
 
 SHIPPED = {"voices": "prompts_physics_voices.jsonl", "shared": "prompts_physics.jsonl"}
 
@@ -28,12 +29,17 @@ def pairs_of(study: Configuration) -> tuple[Pair, ...]:
 
 
 def factor_pairs(study: Configuration) -> tuple[Pair, ...]:
-    """Pairs that tell the factors apart: those of the file, else the held-out pairs' markers before
-    sentences of other kinds; none where a pair's markers are not known."""
+    """Pairs that tell the factors apart, of each factor those of the file, else generated ones.
+
+    Generated are the held-out pairs' markers before sentences without physics, and as many beliefs
+    without a speaker; none where no held-out pair has markers that are known.
+    """
     own = tuple(pair for pair in _given(study.prompts) if pair.correct.role in FACTORS)
-    if of_role(own, "elsewhere"):
-        return own
-    return (*own, *elsewhere(of_role(pairs_of(study), "test"), study.seed))
+    tested = of_role(pairs_of(study), "test")
+    return (
+        *(of_role(own, "elsewhere") or elsewhere(tested, study.seed)),
+        *(of_role(own, "content") or stated(tested, study.seed)),
+    )
 
 
 @lru_cache(maxsize=8)
