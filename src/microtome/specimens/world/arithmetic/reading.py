@@ -89,7 +89,8 @@ def _by(method: Method, problem: Problem, steps: Steps, answer: int | None) -> _
     inner = steps[0].result
     after = _follow(first, [*planned[:-2], sign * inner], steps[1:], answer)
     if len(steps) == 1 and answer == inner:
-        after = _Trace(0, ("operand lost",) * (len(problem.terms) - 2))
+        lost: list[Mistake] = ["operand lost" for _ in problem.terms[2:]]
+        after = _Trace(0, tuple(lost))
     return after.after(1, *_mistakes(steps[0], op))
 
 
