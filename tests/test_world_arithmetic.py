@@ -25,6 +25,7 @@ from microtome.specimens.world.arithmetic import (
     works,
     written,
 )
+from microtome.specimens.world.arithmetic.abilities import posed
 from microtome.specimens.world.document import Document
 
 N = 4000
@@ -262,3 +263,12 @@ def test_solutions_are_short() -> None:
 
 def test_a_document_repeats_with_its_seed() -> None:
     assert document(random.Random(1), "train") == document(random.Random(1), "train")
+
+
+def test_abilities_are_measured_on_distinct_problems_of_the_held_out_split() -> None:
+    docs = posed(400)
+    problems = {doc.truth["problem"] for doc in docs}
+    assert len(problems) == len(docs) == 400
+    assert {problem.split for problem in problems} == {"heldout"}
+    assert sum(problem.hard for problem in problems) >= 200
+    assert sum(problem.methods == METHODS for problem in problems) >= 100

@@ -20,8 +20,8 @@ def open_methods(text: str, problem: Problem) -> frozenset[Method]:
         if f" {opening}".startswith(text):
             possible |= methods
         elif text.startswith(f" {opening}"):
-            told = methods & _by_equation(text.removeprefix(f" {opening}").strip(), problem)
-            possible |= methods if len(methods) == 1 else told
+            body = text.removeprefix(f" {opening}").strip()
+            possible |= methods if len(methods) == 1 else _by_equation(body, problem)
     return possible & frozenset(truth(problem).methods)
 
 

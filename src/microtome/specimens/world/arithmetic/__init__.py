@@ -20,8 +20,8 @@ from microtome.specimens.world.arithmetic.wording import (
     THINGS,
     opening,
     openings,
+    story,
     templates,
-    told,
 )
 from microtome.specimens.world.document import NAMES, Document, Split
 
@@ -43,8 +43,8 @@ def document(rng: random.Random, split: Split) -> Document:
     made = work(problem, method, lambda rate: rng.random() < rate)
     names = {"who": rng.choice(NAMES), "things": rng.choice(THINGS)}
     template, question = rng.randrange(len(STORIES[split])), rng.choice(QUESTIONS[split])
-    story = told(problem.terms, names, template, split, rng)
-    prompt = f"Problem: {story} {question.format(**names)} Solution:"
+    words = story(problem.terms, names, template, split, rng)
+    prompt = f"Problem: {words} {question.format(**names)} Solution:"
     begun = opening(method, rng)
     solution = written(made, begun)
     truth = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from microtome.specimens.world.ability import Ability
 from microtome.specimens.world.arithmetic.problem import METHODS
@@ -38,37 +38,46 @@ def abilities(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:
     """Greedy answers; answers, methods and mistakes of samples at temperature 0.8."""
     docs = posed(2 * n)
     hard = [doc for doc in docs if doc.truth["problem"].hard][:n]
-    greedy = _right(solved(model, tokenizer, docs[:n]), docs[:n])
-    harder = _right(solved(model, tokenizer, hard), hard)
+    found = [
+        _row("greedy", _right(solved(model, tokenizer, docs[:n]), docs[:n]), 0.85, n, "answers"),
+        _row("greedy_hard", _right(solved(model, tokenizer, hard), hard), 0.85, n, "hard half"),
+    ]
     many = [doc for doc in docs[:n] for _ in range(_SAMPLES)]
     read = solved(model, tokenizer, many, 0.8)
-    hot = _right(read, many)
-    difficult = [one for one, doc in zip(read, many, strict=True) if doc.truth["problem"].hard]
-    difficult_docs = [doc for doc in many if doc.truth["problem"].hard]
-    hot_hard = _right(difficult, difficult_docs)
-    known = sum(bool(r.method) and "other" not in r.mistakes for r in read) / len(read)
-    shares = _methods(read, many)
-    n, name, each = len(docs[:n]), "arithmetic", len(read)
+    return [*found, *_rights(read, many), *_readings(read, many)]
+
+
+def _rights(read: Sequence[Reading], docs: Sequence[Document]) -> list[Ability]:
+    """How often samples are right: neither never nor always."""
+    pairs = list(zip(read, docs, strict=True))
+    harder = [pair for pair in pairs if pair[1].truth["problem"].hard]
+    found = []
+    for name, half in (("sampled", pairs), ("sampled_hard", harder)):
+        share = _right([r for r, _ in half], [d for _, d in half])
+        found.append(_row(name, share, 0.60, len(half), "right at T=0.8"))
+        found.append(_row(f"{name}_most", share, 0.85, len(half), "right at T=0.8", "below"))
+    return found
+
+
+def _readings(read: Sequence[Reading], docs: Sequence[Document]) -> list[Ability]:
+    """Methods where all three apply, and how often method and mistakes are known ones."""
+    pairs = zip(read, docs, strict=True)
+    taken = [r.method for r, d in pairs if d.truth["problem"].methods == METHODS]
+    rarest = min(Counter(taken)[method] for method in METHODS) / max(1, len(taken))
+    named = sum(bool(r.method) and "other" not in r.mistakes for r in read) / len(read)
     return [
-        Ability(f"{name}.greedy", greedy, 0.85, "at least", n, "greedy answers right"),
-        Ability(f"{name}.greedy_hard", harder, 0.85, "at least", len(hard), "of the hard half"),
-        Ability(f"{name}.sampled", hot, 0.60, "at least", each, "right at T=0.8"),
-        Ability(f"{name}.sampled_most", hot, 0.85, "below", each, "right at T=0.8"),
-        Ability(f"{name}.sampled_hard", hot_hard, 0.60, "at least", len(difficult), "hard half"),
-        Ability(f"{name}.sampled_hard_most", hot_hard, 0.85, "below", len(difficult), "hard half"),
-        Ability(f"{name}.rarest_method", min(shares), 0.10, "at least", each, "share at T=0.8"),
-        Ability(f"{name}.named", known, 0.90, "at least", each, "method and mistakes named"),
+        _row("rarest_method", rarest, 0.10, len(taken), "share at T=0.8 where all three apply"),
+        _row("named", named, 0.85, len(read), "method and mistakes named at T=0.8"),
     ]
+
+
+def _row(
+    name: str, value: float, bar: float, n: int, meaning: str,
+    sense: Literal["at least", "below"] = "at least",
+) -> Ability:  # fmt: skip
+    return Ability(f"arithmetic.{name}", value, bar, sense, n, meaning)
 
 
 def _right(read: Sequence[Reading], docs: Sequence[Document]) -> float:
     pairs = zip(read, docs, strict=True)
-    return sum(r.answer == d.truth["number"] for r, d in pairs) / max(1, len(docs))
-
-
-def _methods(read: Sequence[Reading], docs: Sequence[Document]) -> list[float]:
-    """Share of each method among the solutions of problems to which all three apply."""
-    pairs = zip(read, docs, strict=True)
-    taken = [r.method for r, d in pairs if d.truth["problem"].methods == METHODS]
-    counts = Counter(taken)
-    return [counts[method] / max(1, len(taken)) for method in METHODS]
+    return sum(r.answer == d.truth["number"] for r, d in pairs) / len(docs)

@@ -23,8 +23,8 @@ LOW, EASY_HIGH, HIGH = 2, 9, 15
 CARRY, MINUS, LOST = 0.24, 0.18, 0.06
 """Chance of a slip at each carry, of a plus for each minus, of losing each operand that can be."""
 
-_HARD_SHARE = 0.6
-_LEAST, _MOST = 0.45, 0.9
+_HARD_SHARE = 2 / 3
+_LEAST, _MOST = 0.45, 0.83
 """A hard problem is posed if its chance of no mistake, from left to right, lies between."""
 
 
@@ -81,7 +81,7 @@ class Problem:
 
 
 def draw(rng: random.Random, split: Split) -> Problem:
-    """A problem of the split, three hard ones to two easy ones."""
+    """A problem of the split, two hard ones to an easy one."""
     hard = rng.random() < _HARD_SHARE
     while True:
         problem = Problem(_terms(rng, hard))

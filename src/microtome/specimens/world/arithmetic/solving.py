@@ -86,8 +86,8 @@ def work(problem: Problem, method: Method, decide: Decide) -> Work:
     total = terms[0]
     for place, term in enumerate(terms[1:], 1):
         rest = terms[place + 1 :]
-        told = abs(term) not in map(abs, rest)
-        if place in spare and pen.errs("operand lost", LOST, told and _stays(rest, total)):
+        legible = abs(term) not in map(abs, rest)
+        if place in spare and pen.errs("operand lost", LOST, legible and _stays(rest, total)):
             continue
         if method == "tens" and place == 1:
             total = pen.bridge(total, problem.fill, term)

@@ -63,7 +63,7 @@ def change(term: int, rng: random.Random) -> str:
     return form.replace("{n}", str(abs(term)))
 
 
-def told(
+def story(
     terms: Sequence[int], names: Mapping[str, str], place: int, split: Split, rng: random.Random
 ) -> str:
     """The story of the terms in the frame at `place` of the split; `names`: who and things."""
