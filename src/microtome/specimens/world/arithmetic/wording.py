@@ -16,14 +16,14 @@ STORIES: dict[Split, tuple[tuple[str, str, str], ...]] = {
     "train": (
         ("{who} has {a} {things}, ", ", ", " and then "),
         ("{who} starts with {a} {things}. {who} ", ", ", " and later "),
-        ("There are {a} {things} in a box. {who} ", ", ", " and then "),
+        ("There are {a} {things} in the box of {who}. {who} ", ", ", " and then "),
         ("At first {who} owns {a} {things}. Then {who} ", ", then ", " and "),
         ("In the morning {who} has {a} {things}; later {who} ", ", ", " and "),
         ("{who} has a box of {a} {things}, ", ", later ", " and at last "),
     ),
     "heldout": (
         ("{who} starts the morning with {a} {things}, ", ", then ", " and at last "),
-        ("In a box of {who} there are {a} {things}. Later {who} ", ", ", " and then "),
+        ("In the box of {who} there are {a} {things}. Later {who} ", ", ", " and then "),
     ),
 }
 """How a story begins, what stands between its changes, and what before the last of several."""
