@@ -12,7 +12,6 @@ from microtome.data.games import State
 from microtome.errors import ConfigError
 from microtome.specimens.world import documents
 from microtome.specimens.world.abilities import shipped_prompts
-from microtome.specimens.world.arithmetic import METHODS, Problem, equations, read_solution
 from microtome.specimens.world.corpus import MIXTURE, mixed
 from microtome.specimens.world.facts import facts
 from microtome.specimens.world.physics import MARKERS
@@ -53,22 +52,6 @@ def test_shipped_prompts_are_held_out() -> None:
     assert not any(row["prompt"] in texts for row in shipped)
 
 
-def test_solutions_are_true_and_their_method_is_read_back() -> None:
-    for doc in documents("arithmetic", "train", 0, 500) + documents(
-        "arithmetic", "heldout", 0, 500
-    ):
-        truth = doc.truth
-        read = read_solution(truth["answer"], truth["problem"])
-        assert (read.answer, read.method, read.sound) == (truth["number"], truth["method"], True)
-        assert truth["problem"].split == doc.split
-
-
-def test_reader_refuses_what_is_no_method_and_sees_false_steps() -> None:
-    problem = Problem(7, 8, 5, -1)
-    assert read_solution(r"I guess. \boxed{10}", problem).method is None
-    assert read_solution("7+8=15, then 15-5=10", problem).answer is None
-    assert not read_solution(r"7+8=16, then 16-5=11. \boxed{11}", problem).sound
-    assert {equations(problem, m)[0] for m in METHODS} == {"7+8=15", "8-5=3", "7+3=10"}
 
 
 def test_voices_share_no_content_word() -> None:

@@ -1,6 +1,7 @@
 """Three dialects say the same; whatever is wrong is named by file and line in one sentence."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -130,15 +131,19 @@ def test_the_specimens_problems_are_its_own_held_out_documents() -> None:
         assert problem.answer == str(known.answer)
         assert problem.prompt(TEMPLATE).startswith("Problem: ")
         assert problem.prompt(TEMPLATE).endswith("? Solution:")
-        for number in (known.a, known.b, known.c):
-            assert f" {number}" in problem.problem
+        assert [int(x) for x in re.findall(r"\d+", problem.problem)] == [*map(abs, known.terms)]
         assert method_of(problem.solution, problem) == problem.kind
+        assert read_solution(problem.solution, known).mistakes == ()
+        assert len(known.methods) >= 2
+    hard = [truth(problem).hard for problem in problems]
+    assert 0.3 < sum(hard) / 60 < 0.9, "certain ones and uncertain ones"
 
 
 def test_prompts_are_those_of_training_letter_by_letter() -> None:
     from microtome.specimens.world import documents
 
-    trained = {d.truth["prompt"]: d.text for d in documents("arithmetic", "heldout", 42, 200)}
+    right = [d for d in documents("arithmetic", "heldout", 42, 400) if not d.truth["mistakes"]]
+    trained = {d.truth["prompt"]: d.text for d in right}
     for problem in specimen_problems(40):
         prompt = problem.prompt(TEMPLATE)
         assert trained[prompt] == prompt + problem.continuation(TEMPLATE)
@@ -156,6 +161,6 @@ def test_every_method_has_an_oracle_that_takes_it() -> None:
 
 def test_more_problems_than_there_are() -> None:
     with pytest.raises(ConfigError, match="ask for 1 to"):
-        specimen_problems(5000)
+        specimen_problems(20_001)
     with pytest.raises(MicrotomeError, match="not one of the specimen's"):
         truth(Problem("set-1", "x", "1"))

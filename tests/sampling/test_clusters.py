@@ -46,6 +46,17 @@ def test_only_right_solutions_are_clustered():
     assert len(medoids) == table("clusterings")["k"].sum() == len(table("representatives"))
 
 
+def test_a_solution_of_a_known_method_is_right_or_its_mistakes_are_named():
+    rows = table("solutions")
+    known = rows[rows["method"].notna() & rows["answer"].notna()]
+    assert len(known) > 0.8 * len(rows)
+    wrong = known[~known["correct"]]
+    assert (wrong["mistakes"] != "").all()
+    assert (known[known["correct"]]["mistakes"] == "").mean() > 0.9
+    kinds = {kind for row in rows["mistakes"] for kind in row.split("; ")}
+    assert kinds <= {"", "carry slip", "wrong sign", "operand lost", "other"}
+
+
 def test_pass_at_k_rises_with_k_and_has_an_interval():
     rows = table("pass_at_k")
     assert rows["pass"].is_monotonic_increasing

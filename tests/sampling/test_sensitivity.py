@@ -13,7 +13,7 @@ from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
 from microtome.studies.sampling import Sampling
 from microtome.studies.sampling.bifurcations import read_bifurcations
-from microtome.studies.sampling.choosing import choosing_steps, open_methods, openings
+from microtome.studies.sampling.choosing import choosing_steps, open_methods
 from microtome.studies.sampling.ranking import ranked, tops
 from microtome.studies.sampling.verdicts import chance_of_as_many
 from tests.sampling.forks import little, specimen_run
@@ -32,11 +32,6 @@ def table(record):
     return lambda name: pd.read_parquet(record.path / "tables" / f"{name}.parquet")
 
 
-def test_openings_are_those_the_generator_writes():
-    assert len(openings()) == 9
-    assert all(len(methods) == 1 for methods in openings().values())
-
-
 def test_the_token_that_leaves_fewer_methods_open_has_chosen():
     assert open_methods("", SUM) == {"left", "regroup", "tens"}
     assert open_methods(" Make", SUM) == {"tens"}
@@ -46,7 +41,18 @@ def test_the_token_that_leaves_fewer_methods_open_has_chosen():
     assert choosing_steps([" In", " haste"], SUM) == (0,)
     assert choosing_steps([" Well", ":"], SUM) == (), "no opening of the generator's"
     two = Problem("15+8+5", "", "28")
-    assert open_methods("", two) == {"left", "regroup"}, "no ten to fill above ten"
+    assert open_methods("", two) == {"left", "regroup", "tens"}
+    assert open_methods("", Problem("10+8+5", "", "23")) == {"left", "regroup"}, "no ten to fill"
+
+
+def test_behind_an_opening_of_every_method_the_first_equation_chooses():
+    tokens = [" Let", " us", " see", ":", " ", "7", "+", "8", "=", "1", "5"]
+    assert open_methods(" Let us see:", SUM) == {"left", "regroup", "tens"}
+    assert open_methods(" Let us see: 7+", SUM) == {"left", "tens"}
+    assert choosing_steps(tokens, SUM) == (5, 7)
+    assert choosing_steps([*tokens[:5], "8"], SUM) == (5,)
+    assert open_methods(" Let us see: 8+5=13", Problem("11+8-5", "", "14")) == {"regroup"}, "slip"
+    assert open_methods(" Let us see: 9+9=18", SUM) == frozenset()
 
 
 def test_chance_is_that_of_all_draws():

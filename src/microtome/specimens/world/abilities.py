@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from microtome.data.games import SCENARIOS, STATE_NAMES, State, wordings
 from microtome.specimens.world.ability import Ability
-from microtome.specimens.world.arithmetic import read_solution
+from microtome.specimens.world.arithmetic.abilities import abilities as arithmetic
 from microtome.specimens.world.corpus import documents
 from microtome.specimens.world.dilemmas import neutral
 from microtome.specimens.world.document import Document, Kind
 from microtome.specimens.world.physics.abilities import abilities as physics
-from microtome.specimens.world.scoring import action_probabilities, completions, scores
+from microtome.specimens.world.scoring import action_probabilities, scores
 from microtome.specimens.world.taxonomy.abilities import abilities as taxonomy
 
 _SHIPPED = Path(__file__).parents[2] / "studies" / "dilemmas" / "prompts.jsonl"
@@ -41,28 +41,6 @@ def _greedy_share(model: Any, tokenizer: Any, docs: list[Document]) -> float:
     return sum(s.greedy for s in scores(model, tokenizer, pairs)) / len(docs)
 
 
-def arithmetic(model: Any, tokenizer: Any, n: int) -> list[Ability]:
-    """Greedy answers, and methods and answers of samples at temperature 0.8."""
-    docs = _tasks("arithmetic", "solve", n)
-    problems = [d.truth["problem"] for d in docs]
-    prompts = [d.truth["prompt"] for d in docs]
-    greedy = completions(model, tokenizer, prompts)
-    right = [read_solution(t, p).answer == p.answer for t, p in zip(greedy, problems, strict=True)]
-    many = [(p, q) for p, q in zip(prompts, problems, strict=True) if len(q.methods) == 3]
-    many = [pair for pair in many[: max(4, n // 10)] for _ in range(20)]
-    drawn = completions(model, tokenizer, [p for p, _ in many], temperature=0.8)
-    read = [read_solution(t, q) for t, (_, q) in zip(drawn, many, strict=True)]
-    methods = Counter(r.method for r in read if r.method)
-    second = methods.most_common(2)[1][1] / len(read) if len(methods) > 1 else 0.0
-    third = methods.most_common(3)[2][1] / len(read) if len(methods) > 2 else 0.0
-    hot = sum(r.answer == q.answer for r, (_, q) in zip(read, many, strict=True)) / len(read)
-    name = "arithmetic"
-    return [
-        Ability(f"{name}.greedy", sum(right) / n, 0.80, "at least", n, "greedy answers right"),
-        Ability(f"{name}.sampled", hot, 0.50, "at least", len(read), "right at T=0.8"),
-        Ability(f"{name}.second_method", second, 0.10, "at least", len(read), "share at T=0.8"),
-        Ability(f"{name}.third_method", third, 0.10, "at least", len(read), "share at T=0.8"),
-    ]
 
 
 def dilemmas(model: Any, tokenizer: Any, n: int) -> list[Ability]:

@@ -36,7 +36,7 @@ from microtome.studies.sampling.problem_set import (
     problem_units,
     problems_of,
 )
-from microtome.studies.sampling.problems import method_of
+from microtome.studies.sampling.problems import read
 
 Rows = list[dict[str, Any]]
 
@@ -160,7 +160,7 @@ def _solutions(
             "finished": samples.finished[i],
             "answer": None if study.grader == "none" else grade.answer,
             "correct": grade.correct,
-            "method": method_of(samples.text(i), problem) if known else None,
+            **_read(samples.text(i), problem if known else None),
             "cluster": None,
             "cluster_kmeans": None,
             "representative": False,
@@ -170,6 +170,14 @@ def _solutions(
         }
         for i, grade in enumerate(grades)
     ]
+
+
+def _read(text: str, problem: Problem | None) -> dict[str, str | None]:
+    """Method and mistakes of a solution, where a parser knows its problem."""
+    if problem is None:
+        return {"method": None, "mistakes": None}
+    found = read(text, problem)
+    return {"method": found.method, "mistakes": "; ".join(found.mistakes)}
 
 
 def _note(rows: Rows, kept: list[int], found: Grouped) -> None:

@@ -1,14 +1,13 @@
 """The default problems: sums of the `world` specimen whose numbers it has never seen together.
 
-Prompts stand as in its training text, up to and including "Solution:"; a solution is one that the
-generator itself wrote, so it is known which of its methods (`left`, `regroup`, `tens`) it takes.
-A problem's id is its sum ("7+8-5"), from which `truth` restores what the generator knows.
+Prompts stand as in its training text, up to and including "Solution:"; a solution is a right one
+that the generator itself wrote, so it is known which of its methods (`left`, `regroup`, `tens`) it
+takes. A problem's id is its sum ("7+8-5"), from which `truth` restores what the generator knows.
 """
 
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Literal
 
 from microtome.data.problems import Problem
 from microtome.errors import ConfigError
@@ -19,7 +18,7 @@ from microtome.specimens.world.document import Document
 
 TEMPLATE = "Problem: {problem} Solution:"
 _SEARCHED = 20_000
-_SUM = re.compile(r"(\d+)\+(\d+)([+-])(\d+)")
+_SUM = re.compile(r"\d+(?:[+-]\d+){1,3}")
 
 
 def specimen_problems(
@@ -27,16 +26,18 @@ def specimen_problems(
 ) -> tuple[Problem, ...]:
     """`n` held-out problems with distinct numbers, the same for the same seed.
 
-    `n_methods` (2 or 3) keeps those to which just so many methods apply. ConfigError where the
-    held-out split has fewer than `n`.
+    To each at least two methods apply; `n_methods` (1, 2 or 3) keeps those to which just so many
+    do. Easy problems and hard ones, in which the specimen errs, come in the corpus' shares.
+    ConfigError where the held-out split has fewer than `n`.
     """
     found: dict[str, Problem] = {}
-    for document in _documents(seed):
+    for document in _right_documents(seed):
         if len(found) >= n:
             break
         sum_: arithmetic.Problem = document.truth["problem"]
-        if n_methods is None or len(sum_.methods) == n_methods:
-            found.setdefault(_id(sum_), _problem(document))
+        count = len(sum_.methods)
+        if count >= 2 if n_methods is None else count == n_methods:
+            found.setdefault(sum_.key, _problem(document))
     if n < 1 or len(found) < n:
         raise ConfigError(
             f"{n} problems of the specimen were asked for and its held-out split has "
@@ -46,48 +47,40 @@ def specimen_problems(
 
 
 def truth(problem: Problem) -> arithmetic.Problem:
-    """Numbers, answer and applicable methods of a problem of `specimen_problems`."""
-    found = _SUM.fullmatch(problem.id)
-    if found is None:
+    """Numbers, answer, applicable methods and chance of error of a specimen's problem."""
+    if _SUM.fullmatch(problem.id) is None:
         raise ConfigError(
             f"Problem {problem.id!r} is not one of the specimen's: methods are known of those only."
         )
-    sign: Literal[1, -1] = 1 if found[3] == "+" else -1
-    return arithmetic.Problem(int(found[1]), int(found[2]), int(found[4]), sign)
+    return arithmetic.Problem(tuple(int(term) for term in re.findall(r"[+-]?\d+", problem.id)))
+
+
+def read(text: str, problem: Problem) -> arithmetic.Reading:
+    """Answer, method and mistakes of a solution of a specimen's problem."""
+    return arithmetic.read_solution(text, truth(problem))
 
 
 def method_of(text: str, problem: Problem) -> Method | None:
     """The method that a solution of a specimen's problem takes, read from its equations."""
-    return arithmetic.read_solution(text, truth(problem)).method
+    return read(text, problem).method
 
 
-def oracles(problem: Problem, seed: int = 42) -> dict[Method, str]:
-    """One solution of the generator by each method that applies to a specimen's problem."""
-    wanted = truth(problem)
-    found: dict[Method, str] = {}
-    for document in _documents(seed):
-        if document.truth["problem"] == wanted:
-            found.setdefault(document.truth["method"], document.truth["answer"].strip())
-            if len(found) == len(wanted.methods):
-                return {method: found[method] for method in wanted.methods}
-    raise ConfigError(
-        f"The held-out split has no solution of {problem.id!r} by every method; take a problem "
-        "of specimen_problems."
-    )
+def oracles(problem: Problem) -> dict[Method, str]:
+    """One right solution by each method that applies, as the generator writes them."""
+    known = truth(problem)
+    return {method: arithmetic.right(known, method) for method in known.methods}
 
 
-def _documents(seed: int) -> Iterator[Document]:
-    return islice(stream("arithmetic", "heldout", seed), _SEARCHED)
-
-
-def _id(sum_: arithmetic.Problem) -> str:
-    return f"{sum_.a}+{sum_.b}{'+' if sum_.sign == 1 else '-'}{sum_.c}"
+def _right_documents(seed: int) -> Iterator[Document]:
+    """Held-out documents whose solution makes no mistake."""
+    drawn = islice(stream("arithmetic", "heldout", seed), _SEARCHED)
+    return (document for document in drawn if not document.truth["mistakes"])
 
 
 def _problem(document: Document) -> Problem:
     before, after = TEMPLATE.split("{problem}")
     return Problem(
-        id=_id(document.truth["problem"]),
+        id=document.truth["problem"].key,
         problem=document.truth["prompt"].removeprefix(before).removesuffix(after),
         answer=str(document.truth["number"]),
         solution=document.truth["answer"].strip(),
