@@ -62,7 +62,7 @@ _BRANCHES = {"journey": _journey, "gift": _gift, "stones": _stones, "flight": _f
 
 
 def document(rng: random.Random, split: Split) -> Document:
-    """A prefix and one of its true continuations, drawn uniformly; prefixes are held out by hash."""
+    """A prefix (held out by its hash) and one of its true continuations, drawn uniformly."""
     name = rng.choice(tuple(_BRANCHES))
     while True:
         prefix, continuations = _BRANCHES[name](rng)

@@ -38,7 +38,7 @@ NOUNS = {
 
 def lead(relation: str, rng: random.Random, form: Form | None = None) -> tuple[Form, str]:
     """A form (drawn, unless given) and one of its leads."""
-    chosen: Form = form or rng.choice(("word", "phrase", "sentence"))
+    chosen: Form = rng.choice(tuple(LEADS)) if form is None else form
     found = rng.choice(LEADS[chosen])
     return chosen, f" {NOUNS[relation]}" if found == " {The}" else found
 

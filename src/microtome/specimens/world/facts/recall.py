@@ -127,9 +127,7 @@ def document(rng: random.Random, split: Split) -> Document:
     if split == "train" and (roll := rng.random()) < 0.38:
         if roll < 0.12:
             text = _REVERSED[relation].format(o=value, **keys)
-            return Document(
-                "facts", text, split, _truth(relation, keys, value, task="reversed")
-            )
+            return Document("facts", text, split, _truth(relation, keys, value, task="reversed"))
         return question(relation, keys, value, rng, split)
     unseen = split == "heldout" and rng.random() < 0.5
     wording = rng.choice(ASKS["heldout" if unseen else "train"][relation])

@@ -3,9 +3,9 @@
 A prefix states one way to the answer for each of two or three people, in any order, and asks for
 one person:
 
-    Ada sings in the capital of Temania. Ben sings in the city of Dorgrad. Where does Ada sing?
+    Ada sings in the capital of Glivania. Ben sings in the city of Bovegrad. Where does Ada sing?
 
-`Ada` needs recall (the capital of Temania), `Ben` copying. With months there is a third way,
+`Ada` needs recall (the capital of Glivania), `Ben` copying. With months there is a third way,
 computing ("two months after May"). All ways stand in every prefix, so copying has its subject and
 recall its source as a distractor, and with the names masked all prefixes of a question read the
 same: only who is asked for decides. After "Where does one of them sing?" all ways are alive.
@@ -238,9 +238,7 @@ def document(rng: random.Random, split: Split) -> Document:
 
 
 def _more(s: Situation, ways: list[Way], rng: random.Random) -> str:
-    return "".join(
-        f" {s.asked(way)}{lead(s.matter, rng)[1]} {s.values[way]}." for way in ways
-    )
+    return "".join(f" {s.asked(way)}{lead(s.matter, rng)[1]} {s.values[way]}." for way in ways)
 
 
 def prefix(s: Situation, way: Way, form: Form, rng: random.Random) -> Crossed:
@@ -264,4 +262,3 @@ def crossed(split: Split = "heldout", seed: int = 0) -> tuple[Crossed, ...]:
         for value in _subjects(matter)
         for way in ways
     )
-
