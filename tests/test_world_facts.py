@@ -1,4 +1,4 @@
-"""Facts of the world: what the crossed set promises holds, its words tell nothing, cuts are exact."""
+"""Facts of the world: the crossed set holds what it promises, and its words tell nothing."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from microtome.specimens.world.facts import recall
 from microtome.specimens.world.facts.ablation import Span, probabilities, without_mlps
 from microtome.specimens.world.facts.branches import document as branch
 from microtome.specimens.world.facts.confirm import confirm
-from microtome.specimens.world.facts.crossing import Crossed, Situation, crossed, situation
-from microtome.specimens.world.facts.forms import leads
+from microtome.specimens.world.facts.crossing import Crossed, Situation, Way, crossed, situation
 from microtome.specimens.world.facts.rules import shortcuts
 from microtome.specimens.world.facts.table import facts, mayors
 from microtome.specimens.world.scoring import scores
@@ -96,22 +95,20 @@ def _situations(n: int, name: str) -> list[Situation]:
     return [situation(("capital", "feast")[i % 2], rng, "heldout") for i in range(n)]
 
 
-def _by_form(
-    model: Any, tokenizer: Any, prefix: str, matter: str, values: Sequence[str]
-) -> list[list[float]]:
-    """P(lead and value) after a question, "value lead"."""
-    pairs = [(prefix, f"{lead} {value}.") for value in values for _, lead in leads(matter)]
-    found = [math.exp(s.log_prob) for s in scores(model, tokenizer, pairs)]
-    width = len(leads(matter))
-    return [found[i : i + width] for i in range(0, len(found), width)]
+def _by_form(model: Any, tokenizer: Any, s: Situation, way: Way | None) -> list[list[float]]:
+    """P(lead and value) after a question, "value lead", of all values or of a way's."""
+    values = list(s.values.values()) if way is None else [s.values[way]]
+    starts = [lead for _, lead in s.leads(way)]
+    pairs = [(s.prefix(way), f"{start} {value}.") for value in values for start in starts]
+    found = [math.exp(one.log_prob) for one in scores(model, tokenizer, pairs)]
+    return [found[i : i + len(starts)] for i in range(0, len(found), len(starts))]
 
 
 def several(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     """Prefixes in which two or three mechanisms are alive, in the same words."""
     alive = []
     for s in _situations(min(n, 64), "several"):
-        values = list(s.values.values())
-        mass = _by_form(model, tokenizer, s.prefix(None), s.matter, values)
+        mass = _by_form(model, tokenizer, s, None)
         alive.append(sum(sum(row) >= 0.10 for row in mass) >= 2)
     meaning = "prefixes with 2-3 mechanisms at 0.10 or more each (32 of 64 asked for)"
     return [_share("several_mechanisms", alive, 0.5, meaning)]
@@ -122,7 +119,7 @@ def single(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     many = []
     for s in _situations(n, "single"):
         way = s.order[0]
-        (mass,) = _by_form(model, tokenizer, s.prefix(way), s.matter, [s.values[way]])
+        (mass,) = _by_form(model, tokenizer, s, way)
         many.append(sum(mass) >= 0.9 and sum(p >= 0.02 for p in mass) >= 8)
     meaning = "prefixes with one mechanism (mass 0.9) and 8 continuations of P 0.02 (100 of 200)"
     return [_share("one_mechanism", many, 0.5, meaning)]

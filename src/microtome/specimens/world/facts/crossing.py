@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
 from microtome.specimens.world.document import NAMES, Document, Split
-from microtome.specimens.world.facts.forms import LEADS, Form, lead
+from microtome.specimens.world.facts.forms import LEADS, NOUNS, Form, lead, leads
 from microtome.specimens.world.facts.table import MONTHS, facts
 
 Way = Literal["recall", "copy", "compute"]
@@ -105,6 +105,20 @@ class Situation:
         return self.ask.format(
             p=who, v=self.verb, vs=_third(self.verb), w=where, W=where.capitalize()
         )
+
+    def leads(self, way: Way | None) -> tuple[tuple[Form, str], ...]:
+        """Every (form, lead) of an answer; the last begins the statement of the person again."""
+        who = "One of them" if way is None else self.people[way]
+        noun = NOUNS[self.matter].lower()
+        return (*leads(self.matter), ("sentence", f" {who} {_third(self.verb)} in {noun}"))
+
+    def lead(
+        self, way: Way | None, rng: random.Random, form: Form | None = None
+    ) -> tuple[Form, str]:
+        """A form (drawn, unless given) and one of its leads."""
+        form, found = lead(self.matter, rng, form)
+        again = form == "sentence" and rng.random() < 1 / 3
+        return self.leads(way)[-1] if again else (form, found)
 
     def prefix(self, way: Way | None, lead: str = "") -> str:
         """Story, question and the lead of a surface form."""
@@ -215,35 +229,40 @@ def document(rng: random.Random, split: Split) -> Document:
     """A situation and one to three questions on it, each answered in a form of its own.
 
     The first question is the prompt. In one document of six it asks for "one of them": then
-    every way gives a true answer, and `truth["way"]` is the one that was drawn.
+    every way gives a true answer, and `truth["way"]` is the one that was drawn. In training one
+    of six states a single way ("solo"), whose words tell the mechanism.
     """
     s = situation("capital" if rng.random() < 0.6 else "feast", rng, split)
-    open_ended = rng.random() < 1 / 6
+    roll = rng.random()
+    if split == "train" and roll > 5 / 6:
+        s = replace(s, order=s.order[:1])
+    task = "either" if roll < 1 / 6 else "crossed" if len(s.order) > 1 else "solo"
     ways = rng.sample(s.order, len(s.order))
-    form, opening = lead(s.matter, rng)
-    prompt, answer = s.prefix(None if open_ended else ways[0], opening), f" {s.values[ways[0]]}"
-    more = "" if open_ended or split == "heldout" else _more(s, ways[1:], rng)
+    asked = None if task == "either" else ways[0]
+    form, opening = s.lead(asked, rng)
+    prompt, answer = s.prefix(asked, opening), f" {s.values[ways[0]]}"
+    more = _more(s, ways[1:], rng) if split == "train" and task == "crossed" else ""
     truth = {
-        "task": "either" if open_ended else "crossed",
+        "task": task,
         "prompt": prompt,
         "answer": answer,
         "way": ways[0],
         "form": form,
         "lead": opening,
         "matter": s.matter,
-        "values": s.values,
+        "values": {way: s.values[way] for way in s.order},
         "situation": s,
     }
     return Document("facts", f"{prompt}{answer}.{more}", split, truth)
 
 
 def _more(s: Situation, ways: list[Way], rng: random.Random) -> str:
-    return "".join(f" {s.asked(way)}{lead(s.matter, rng)[1]} {s.values[way]}." for way in ways)
+    return "".join(f" {s.asked(way)}{s.lead(way, rng)[1]} {s.values[way]}." for way in ways)
 
 
 def prefix(s: Situation, way: Way, form: Form, rng: random.Random) -> Crossed:
     """The crossed prefix of one way of a situation, up to the answer."""
-    _, opening = lead(s.matter, rng, form)
+    _, opening = s.lead(way, rng, form)
     spans = {w: s.span(w) for w in s.order}
     return Crossed(s.prefix(way, opening), f" {s.values[way]}", way, form, spans, s)
 
