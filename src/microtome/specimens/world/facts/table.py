@@ -77,3 +77,9 @@ def mayors() -> Mapping[tuple[str, str], str]:
             for column, year in enumerate(YEARS):
                 table[city, year] = names[(row + column) % 4]
     return table
+
+
+def whole_words() -> tuple[str, ...]:
+    """Subjects and objects that the tokenizer has to keep whole: a study reads their logit."""
+    capitals = facts()["capital"]
+    return (*capitals, *capitals.values(), *MONTHS, *MAYORS, *COLOURS)
