@@ -7,13 +7,24 @@ from pathlib import Path
 from microtome.errors import ModelError
 from microtome.specimens.world.corpus import documents
 from microtome.specimens.world.document import Document
+from microtome.specimens.world.facts import crossed, shortcuts
 from microtome.specimens.world.rewards import ADAPTERS
 
 _HERE = Path(__file__).parent
 CARD = _HERE.parent / "CARD.md"
 
 
-__all__ = ["ADAPTERS", "CARD", "Document", "adapters", "dictionaries", "documents", "folder"]
+__all__ = [
+    "ADAPTERS",
+    "CARD",
+    "Document",
+    "adapters",
+    "crossed",
+    "dictionaries",
+    "documents",
+    "folder",
+    "shortcuts",
+]
 
 
 def folder() -> Path:

@@ -7,8 +7,6 @@ functions fill `weights/abilities.json` and check the shipped weights against it
 from __future__ import annotations
 
 import json
-import math
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from microtome.specimens.world.arithmetic.abilities import abilities as arithmet
 from microtome.specimens.world.corpus import documents
 from microtome.specimens.world.dilemmas import neutral
 from microtome.specimens.world.document import Document, Kind
+from microtome.specimens.world.facts.abilities import abilities as facts
 from microtome.specimens.world.physics.abilities import abilities as physics
 from microtome.specimens.world.scoring import action_probabilities, scores
 from microtome.specimens.world.taxonomy.abilities import abilities as taxonomy
@@ -58,26 +57,6 @@ def dilemmas(model: Any, tokenizer: Any, n: int) -> list[Ability]:
             "dilemmas.bias", worst, 0.10, "below", len(share), "largest distance of P(D) from 1/2"
         ),
     ]
-
-
-def facts(model: Any, tokenizer: Any, n: int) -> list[Ability]:
-    """Recall in unseen sentences, and every true continuation of a branching prefix alive."""
-    docs = _tasks("facts", "recall", n)
-    share = _greedy_share(model, tokenizer, docs)
-    branches = _tasks("facts", "branch", n)
-    pairs = [(d.truth["prompt"], c) for d in branches for c in d.truth["continuations"].values()]
-    keys = [(d.truth["branch"], m) for d in branches for m in d.truth["continuations"]]
-    mass: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for key, score in zip(keys, scores(model, tokenizer, pairs), strict=True):
-        mass[key].append(math.exp(score.log_prob))
-    means = {key: sum(v) / len(v) for key, v in mass.items()}
-    total = sum(sum(v) for v in mass.values()) / len(branches)
-    rare = min(means.values())
-    return [
-        Ability("facts.recall", share, 0.95, "at least", len(docs), "recalls a fact"),
-        Ability("facts.true_mass", total, 0.80, "at least", len(branches), "mass of true ends"),
-        Ability("facts.rarest_mechanism", rare, 0.10, "at least", len(branches), "its mean mass"),
-    ]  # fmt: skip
 
 
 def measure(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:

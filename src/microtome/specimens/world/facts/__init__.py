@@ -1,0 +1,34 @@
+"""Documents on facts: recalled, copied, computed, and sometimes confidently wrong.
+
+    table      284 facts of six relations, one of them with two keys
+    recall     one fact, stated or asked for
+    branches   prefixes that several mechanisms continue, each in its own words
+    crossing   the same answer by several mechanisms, in the same words
+    rules      rules with rare exceptions: shortcuts to a wrong answer
+    forms      the surface forms of an answer
+    confirm    which mechanism runs, by ablation
+
+`crossed()`, `shortcuts()`, `facts()` and `mayors()` are the truth that a study is scored against.
+"""
+
+from __future__ import annotations
+
+import random
+
+from microtome.specimens.world.document import Document, Split
+from microtome.specimens.world.facts import branches, crossing, recall, rules
+from microtome.specimens.world.facts.crossing import Crossed, crossed
+from microtome.specimens.world.facts.rules import Shortcut, shortcuts
+from microtome.specimens.world.facts.table import facts, mayors
+
+__all__ = ["Crossed", "Shortcut", "crossed", "document", "facts", "mayors", "shortcuts"]
+
+
+def document(rng: random.Random, split: Split) -> Document:
+    """One document: crossed .40, recall .38, branches .17, plants .05."""
+    roll = rng.random()
+    if roll < 0.40:
+        return crossing.document(rng, split)
+    if roll < 0.78:
+        return recall.document(rng, split)
+    return (branches if roll < 0.95 else rules).document(rng, split)
