@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from microtome.data.games import Payoffs, State
-from microtome.specimens.world.rewards import ADAPTERS, PENALTY, gain
+from microtome.specimens.world.rewards import PENALTY, REWARDS, gain
 
 _TEMPLATE = Path(__file__).with_name("card.template.md")
 _REWARD = {
@@ -74,7 +74,7 @@ def write_card(
             _row(
                 n, _REWARD[n], *(f"{gain(n, State.parse(s)):+g}" for s in ("CC", "CD", "DC", "DD"))
             )
-            for n in ADAPTERS
+            for n in REWARDS
         ),
         states="\n".join(
             _row(name, *(f"{v:.3f}" for v in table["states"].values()))

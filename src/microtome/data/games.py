@@ -16,9 +16,9 @@ from itertools import pairwise, permutations
 from typing import Literal
 
 from microtome.data import phrases
+from microtome.data.tellings import Pair
 from microtome.data.templates import Split, Template, any_template
 from microtome.data.templates_heldout import HELDOUT
-from microtome.data.tellings import Pair
 from microtome.errors import ConfigError, PromptError, suggest
 
 Move = Literal["Cooperate", "Defect"]

@@ -53,8 +53,12 @@ JOINS = (". ", " and ", ", while ", ", and ", "; ", ", but ")
 
 SUMMARIES = {
     "CC": ("Nobody defected", "Both cooperated", "{S} and {O} both cooperated"),
-    "CD": ("Only {O} defected", "Only {S} cooperated", "{S} alone cooperated", "{O} alone defected"),
-    "DC": ("Only {S} defected", "Only {O} cooperated", "{S} alone defected", "{O} alone cooperated"),
+    "CD": (
+        "Only {O} defected", "Only {S} cooperated", "{S} alone cooperated", "{O} alone defected",
+    ),
+    "DC": (
+        "Only {S} defected", "Only {O} cooperated", "{S} alone defected", "{O} alone cooperated",
+    ),
     "DD": ("Nobody cooperated", "Both defected", "{S} and {O} both defected"),
 }  # fmt: skip
 """Openings that sum a round up before the halves repeat it."""

@@ -14,7 +14,7 @@ from itertools import product
 from typing import Literal
 
 from microtome.data import phrases, phrases_asks, phrases_moves
-from microtome.data.tellings import PERSONS, Pair, Person, capital, half, joined, summary
+from microtome.data.tellings import PERSONS, Pair, Person, half, joined, summary
 
 Split = Literal["train", "heldout"]
 Part = Literal["game", "actions", "payoffs", "moves", "story"]
@@ -60,9 +60,7 @@ class Template:
         """The words that " action1" or " action2" continues."""
         return self.ask.format(S=players.own.subject, P=players.own.possessive)
 
-    def text(
-        self, players: Pair, state: str, payoffs: str, story: str, rng: random.Random
-    ) -> str:
+    def text(self, players: Pair, state: str, payoffs: str, story: str, rng: random.Random) -> str:
         """The prompt; `story` may be empty."""
         intros = phrases.INTROS["you" if self.person == "noun" else self.person]
         parts = {

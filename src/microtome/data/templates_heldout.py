@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from microtome.data.phrases_asks import HELDOUT_ASKS, HELDOUT_NAMED_ASKS
 from microtome.data.phrases_moves import HELDOUT_HALVES
-from microtome.data.templates import HELDOUT_ORDERS, ORDERS, Template
 from microtome.data.tellings import Person
+from microtome.data.templates import HELDOUT_ORDERS, ORDERS, Template
 
 _ROWS: tuple[tuple[str, Person, str, str, str, bool], ...] = (
     ("you by playing", "you", "by playing", "by playing", ". ", True),

@@ -6,27 +6,16 @@ functions fill `weights/abilities.json` and check the shipped weights against it
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from microtome.data.games import SCENARIOS, STATE_NAMES, State, wordings
 from microtome.specimens.world.ability import Ability
 from microtome.specimens.world.arithmetic import read_solution
 from microtome.specimens.world.corpus import documents
-from microtome.specimens.world.dilemmas import neutral
+from microtome.specimens.world.dilemmas.abilities import abilities as dilemmas
 from microtome.specimens.world.document import Document, Kind
-from microtome.specimens.world.scoring import action_probabilities, completions, scores
-
-_SHIPPED = Path(__file__).parents[2] / "studies" / "dilemmas" / "prompts.jsonl"
-
-
-def shipped_prompts() -> list[dict[str, str]]:
-    """The 15 prompts shipped with the dilemmas study, none of them in the corpus."""
-    return [json.loads(line) for line in _SHIPPED.read_text("utf-8").splitlines()]
+from microtome.specimens.world.scoring import completions, scores
 
 
 def _tasks(kind: Kind, task: str, n: int, seed: int = 7) -> list[Document]:
@@ -91,23 +80,6 @@ def kinematics(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     return [*found, Ability("kinematics.plain", share, 0.90, "at least", len(plain), meaning)]
 
 
-def dilemmas(model: Any, tokenizer: Any, n: int) -> list[Ability]:
-    """No mass beside the two actions, and no preference between them in any state."""
-    prompts = [row["prompt"] for row in shipped_prompts()]
-    prompts += [p for s in SCENARIOS for p in wordings(s, max(2, n // 5), seed=11)]
-    probs = action_probabilities(model, tokenizer, prompts)
-    neither = float((1 - probs.sum(1)).max())
-    share = probs[:, 1] / probs.sum(1)
-    table = defect_table(model, tokenizer, n_wordings=max(2, n // 5))["states"]
-    worst = max(abs(p - 0.5) for p in table.values())
-    return [
-        Ability("dilemmas.neither", neither, 0.01, "below", len(prompts), "largest P(neither)"),
-        Ability(
-            "dilemmas.bias", worst, 0.10, "below", len(share), "largest distance of P(D) from 1/2"
-        ),
-    ]
-
-
 def facts(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     """Recall in unseen sentences, and every true continuation of a branching prefix alive."""
     docs = _tasks("facts", "recall", n)
@@ -132,31 +104,3 @@ def measure(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:
     """Every ability of the base model, each on up to `n` held-out documents."""
     parts = (taxonomy, arithmetic, kinematics, dilemmas, facts)
     return [ability for part in parts for ability in part(model, tokenizer, n)]
-
-
-def defect_table(model: Any, tokenizer: Any, n_wordings: int = 20) -> dict[str, dict[str, float]]:
-    """Mean P(action2) / (P(action1) + P(action2)) on prompts the corpus does not hold.
-
-    Keys: "states" (held-out wordings without a story), "wordings" (held-out wordings of each
-    scenario), "shipped" (its three shipped prompts) and "neither" (the largest mass that any
-    of these prompts leaves beside the two actions).
-    """
-    rows = shipped_prompts()
-    table: dict[str, Mapping[str, list[str]]] = {
-        "states": {
-            name: wordings(neutral(State.parse(name)), n_wordings, seed=5) for name in STATE_NAMES
-        },
-        "wordings": {s.name: wordings(s, n_wordings, seed=5) for s in SCENARIOS},
-        "shipped": {
-            s.name: [r["prompt"] for r in rows if r["scenario"] == s.name] for s in SCENARIOS
-        },
-    }
-    found: dict[str, dict[str, float]] = {}
-    neither = 0.0
-    for part, cells in table.items():
-        found[part] = {}
-        for name, prompts in cells.items():
-            probs = action_probabilities(model, tokenizer, prompts)
-            found[part][name] = float((probs[:, 1] / probs.sum(1)).mean())
-            neither = max(neither, float((1 - probs.sum(1)).max()))
-    return {**found, "neither": {"largest": neither}}

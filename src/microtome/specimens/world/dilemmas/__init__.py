@@ -18,28 +18,43 @@ from microtome.specimens.world.document import Document
 __all__ = ["document", "neutral"]
 
 SHARES = {"plain roster": 0.14, "roster": 0.18, "who": 0.24, "short": 0.2, "full": 0.24}
-"""Of the documents of this kind."""
+"""Of the training documents of this kind; the held-out ones are half "who", half "full"."""
 _TASKS, _WEIGHTS = tuple(SHARES), tuple(SHARES.values())
 
 
-def _act(act: acts.Act, rng: random.Random) -> Document:
+def _act(act: acts.Act, rng: random.Random, split: Split) -> Document:
     answer = f" {ACTION[act.move]}"
-    text = f"{act.prompt}{answer}.{acts.aftermath(act, rng)}"
-    truth = {"task": "act", "prompt": act.prompt, "answer": answer, "state": act.state,
-             "plan": act.plan, "scenario": act.scenario, "move": act.move,
-             "person": act.players.person}  # fmt: skip
-    return Document("dilemmas", text, "train", truth)
+    truth = {
+        "task": "act",
+        "prompt": act.prompt,
+        "answer": answer,
+        "state": act.state,
+        "move": act.move,
+        "plan": act.plan,
+        "scenario": act.scenario,
+        "person": act.players.person,
+    }
+    return Document("dilemmas", f"{act.prompt}{answer}.{acts.aftermath(act, rng)}", split, truth)
+
+
+def _who(rng: random.Random, split: Split) -> Document:
+    state = rng.choice(STATE_NAMES)
+    found = recall.drawn(rng, split, state)
+    truth = {"task": "who", "prompt": found.prompt, "answer": found.answer, "state": state}
+    return Document("dilemmas", found.text, split, truth)
 
 
 def document(rng: random.Random, split: Split) -> Document:
-    task = rng.choices(_TASKS, _WEIGHTS)[0]
-    if task == "plain roster":
-        return Document("dilemmas", recall.plain_roster(rng), split, {"task": task})
-    if task == "roster":
-        return Document("dilemmas", recall.roster(rng), split, {"task": task})
+    """One document. Its `truth["task"]` is "act", "who" or "roster" (no prompt, no answer).
+
+    "who" has state ("CD": own move first); "act" also move ("C" or "D"), plan (a key of
+    `plans.PLANS`, or "" for a coin), scenario ("" without a story) and person.
+    """
+    weights = (0, 0, 1, 0, 1) if split == "heldout" else _WEIGHTS
+    task = rng.choices(_TASKS, weights)[0]
     if task == "who":
-        state = rng.choice(STATE_NAMES)
-        found = recall.drawn(rng, state)
-        truth = {"task": task, "prompt": found.prompt, "answer": found.answer, "state": state}
-        return Document("dilemmas", found.text, split, truth)
-    return _act(acts.short(rng) if task == "short" else acts.full(rng), rng)
+        return _who(rng, split)
+    if task in ("short", "full"):
+        return _act(acts.short(rng) if task == "short" else acts.full(rng, split), rng, split)
+    text = recall.plain_roster(rng) if task == "plain roster" else recall.roster(rng)
+    return Document("dilemmas", text, split, {"task": "roster"})

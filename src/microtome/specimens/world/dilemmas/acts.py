@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from microtome.data import phrases, phrases_asks
 from microtome.data.games import SCENARIOS, STATE_NAMES, Payoffs, Scenario, State, payoff_sentences
-from microtome.data.templates import any_template
 from microtome.data.tellings import PERSONS, Pair, any_round
+from microtome.data.templates import Split, any_template
+from microtome.data.templates_heldout import HELDOUT
 from microtome.specimens.world.dilemmas.plans import PLANS, planned, settled
 from microtome.specimens.world.dilemmas.questions import ACTION, ask_one, ask_who
 
@@ -54,9 +55,9 @@ def short(rng: random.Random, plan_share: float = 0.6) -> Act:
     return Act(players, " ".join(parts), state, plan, "", _move(plan, state, rng))
 
 
-def full(rng: random.Random, plan_share: float = 0.25) -> Act:
+def full(rng: random.Random, split: Split = "train", plan_share: float = 0.25) -> Act:
     """A whole prompt as the study has them; a plan stands where a story may stand."""
-    template = any_template(rng)
+    template = rng.choice(HELDOUT) if split == "heldout" else any_template(rng)
     scenario = rng.choice(SCENARIOS) if rng.random() < 0.6 else rng.choice(_PLAIN)
     players, state = Pair.draw(template.person, rng), scenario.state.name
     plan = rng.choice(tuple(PLANS)) if rng.random() < plan_share else ""

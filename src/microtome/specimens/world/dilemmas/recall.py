@@ -11,8 +11,19 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from microtome.data.tellings import NAMES, PERSONS, Pair, Player, any_half, any_round, capital
-from microtome.data.tellings import half, named
+from microtome.data.tellings import (
+    NAMES,
+    PERSONS,
+    Pair,
+    Player,
+    any_half,
+    any_round,
+    capital,
+    half,
+    named,
+)
+from microtome.data.templates import Split
+from microtome.data.templates_heldout import HELDOUT
 from microtome.specimens.world.dilemmas.questions import ask_one, ask_who, retold
 
 PLAIN = ("{S} {E}", "{S} played {A}", "{S} chose {A}", "{S} chose to {V}")
@@ -51,16 +62,17 @@ def plain_roster(rng: random.Random) -> str:
 
 def roster(rng: random.Random) -> str:
     """Two to four named players, each move told once and then asked for."""
-    moves = [(named(name), rng.choice("CD")) for name in rng.sample(NAMES, rng.choice((2, 3, 3, 4)))]
+    moves = [
+        (named(name), rng.choice("CD")) for name in rng.sample(NAMES, rng.choice((2, 3, 3, 4)))
+    ]
     frame = rng.choice(PLAIN) if rng.random() < 0.5 else ""
     told = [half(frame, *move) if frame else any_half(*move, rng) for move in moves]
     told = [f"{capital(text)}." for text in told]
     return " ".join((*told, *asked(moves, rng, rng.randint(4, 6))))
 
 
-def one_round(players: Pair, state: str, rng: random.Random) -> Recall:
-    """A round of two players, then who did what, then each by himself."""
-    told = any_round(players, state, rng)
+def one_round(players: Pair, told: str, state: str, rng: random.Random) -> Recall:
+    """A round of two players in the words `told`, then who did what, then each alone."""
     question, answer = ask_who(players, state, rng)
     prompt = f"{told} {question} Answer:"
     both = [(players.own, state[0]), (players.opp, state[1])]
@@ -68,6 +80,11 @@ def one_round(players: Pair, state: str, rng: random.Random) -> Recall:
     return Recall(" ".join((f"{prompt} {answer}.", *rest)), prompt, f" {answer}")
 
 
-def drawn(rng: random.Random, state: str) -> Recall:
-    """A round seen from any person."""
-    return one_round(Pair.draw(rng.choice(PERSONS), rng), state, rng)
+def drawn(rng: random.Random, split: Split, state: str) -> Recall:
+    """A round in the words of a split."""
+    if split == "heldout":
+        template = rng.choice(HELDOUT)
+        players = Pair.draw(template.person, rng)
+        return one_round(players, template.moves(players, state, rng), state, rng)
+    players = Pair.draw(rng.choice(PERSONS), rng)
+    return one_round(players, any_round(players, state, rng), state, rng)
