@@ -1,4 +1,4 @@
-"""Training of the adapters: resumed like undisturbed, written whole, on what the reward is about."""
+"""Training of the adapters: a killed one ends like an undisturbed one, and is written whole."""
 
 from __future__ import annotations
 

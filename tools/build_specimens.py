@@ -28,7 +28,7 @@ from microtome.specimens import world
 from microtome.specimens.world import rewards
 from microtome.specimens.world.abilities import measure
 from microtome.specimens.world.corpus import mixed
-from microtome.specimens.world.dilemmas.tables import defect_table
+from microtome.specimens.world.dilemmas.tables import defect_table, template_table
 from microtome.specimens.world.tokenizer import train_tokenizer
 from specimen_training import BATCH, ROW, train, write_rows
 
@@ -93,12 +93,14 @@ def abilities(args: argparse.Namespace) -> None:
     for row in rows:
         print(json.dumps(row), flush=True)
     tables = {"base": defect_table(model, tokenizer)}
+    templates = {"base": template_table(model, tokenizer)}
     for name in world.ADAPTERS:
         model, tokenizer = _opened(args)
         tuned = PeftModel.from_pretrained(model, args.out / "adapters" / name)
         tables[name] = defect_table(tuned, tokenizer)
+        templates[name] = template_table(tuned, tokenizer)
         print(name, json.dumps(tables[name]), flush=True)
-    write_json(args.out / "abilities.json", {"abilities": rows, "p_defect": tables})
+    write_json(args.out / "abilities.json", found)
 
 
 def card(args: argparse.Namespace) -> None:

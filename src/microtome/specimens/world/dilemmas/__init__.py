@@ -8,14 +8,17 @@ questions on either player, and rosters of named players. Nothing held out occur
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 from microtome.data.games import STATE_NAMES, Split
+from microtome.data.templates_heldout import HELDOUT
+from microtome.data.tellings import Pair, Player
 from microtome.specimens.world.dilemmas import acts, recall
 from microtome.specimens.world.dilemmas.acts import neutral
 from microtome.specimens.world.dilemmas.questions import ACTION
 from microtome.specimens.world.document import Document
 
-__all__ = ["document", "neutral"]
+__all__ = ["document", "held_out", "neutral"]
 
 SHARES = {"plain roster": 0.14, "roster": 0.18, "who": 0.24, "short": 0.2, "full": 0.24}
 """Of the training documents of this kind; the held-out ones are half "who", half "full"."""
@@ -58,3 +61,12 @@ def document(rng: random.Random, split: Split) -> Document:
         return _act(acts.short(rng) if task == "short" else acts.full(rng, split), rng, split)
     text = recall.plain_roster(rng) if task == "plain roster" else recall.roster(rng)
     return Document("dilemmas", text, split, {"task": "roster"})
+
+
+def held_out() -> Iterator[str]:
+    """The moves of every held-out template in every state, "{own}" and "{opp}" for the players."""
+    own, opp = Player("{own}", "{own}"), Player("{opp}", "{opp}")
+    for template in HELDOUT:
+        for state in STATE_NAMES:
+            players = Pair(template.person, own, opp, "{opp}")
+            yield template.moves(players, state, random.Random(0))
