@@ -100,6 +100,7 @@ def abilities(args: argparse.Namespace) -> None:
         tables[name] = defect_table(tuned, tokenizer)
         templates[name] = template_table(tuned, tokenizer)
         print(name, json.dumps(tables[name]), flush=True)
+    found = {"abilities": rows, "p_defect": tables, "templates": templates}
     write_json(args.out / "abilities.json", found)
 
 

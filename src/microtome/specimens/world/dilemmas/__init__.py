@@ -11,8 +11,8 @@ import random
 from collections.abc import Iterator
 
 from microtome.data.games import STATE_NAMES, Split
-from microtome.data.templates_heldout import HELDOUT
 from microtome.data.tellings import Pair, Player
+from microtome.data.templates_heldout import HELDOUT
 from microtome.specimens.world.dilemmas import acts, recall
 from microtome.specimens.world.dilemmas.acts import neutral
 from microtome.specimens.world.dilemmas.questions import ACTION
