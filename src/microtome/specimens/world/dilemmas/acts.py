@@ -11,7 +11,7 @@ from microtome.data.tellings import PERSONS, Pair, any_round
 from microtome.data.templates import Split, any_template
 from microtome.data.templates_heldout import HELDOUT
 from microtome.specimens.world.dilemmas.plans import PLANS, planned, settled
-from microtome.specimens.world.dilemmas.questions import ACTION, ask_one, ask_who
+from microtome.specimens.world.dilemmas.questions import ACTION, any_form, ask_one, ask_who
 
 PAYOFFS = Payoffs()
 _LETTERS = {"C": "Cooperate", "D": "Defect"}
@@ -78,7 +78,7 @@ def aftermath(act: Act, rng: random.Random) -> str:
         question, answer = ask_who(act.players, act.state, rng)
         return f" Before that: {question} Answer: {answer}."
     asked = [(own, act.state[0]), (opp, act.state[1])]
-    texts = (" ".join(ask_one(*one, rng)) for one in rng.sample(asked, 2))
+    texts = (ask_one(*one, any_form(rng)) for one in rng.sample(asked, 2))
     return f" Before that: {'. '.join(texts)}."
 
 

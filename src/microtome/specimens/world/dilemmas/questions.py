@@ -35,11 +35,19 @@ def answer_one(kind: str, letter: str) -> str:
     return "yes" if (kind == "defected") == (letter == "D") else "no"
 
 
-def ask_one(player: Player, letter: str, rng: random.Random) -> tuple[str, str]:
-    """A question on one player and its answer."""
-    kind = rng.choice(tuple(ONE))
-    question = rng.choice(ONE[kind]).format(S=player.subject, P=player.possessive)
-    return question, answer_one(kind, letter)
+_FORMS = tuple((kind, form) for kind, forms in ONE.items() for form in forms)
+
+
+def any_form(rng: random.Random) -> tuple[str, str]:
+    """A kind of question on one player, and its words."""
+    return rng.choice(_FORMS)
+
+
+def ask_one(player: Player, letter: str, form: tuple[str, str]) -> str:
+    """A question on one player in a form of `any_form`, with its answer and no full stop."""
+    kind, words = form
+    question = words.format(S=player.subject, P=player.possessive)
+    return f"{question} {answer_one(kind, letter)}"
 
 
 def who(players: Pair, state: str, letter: str) -> str:

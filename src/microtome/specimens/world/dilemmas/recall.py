@@ -20,11 +20,12 @@ from microtome.data.tellings import (
     any_round,
     capital,
     half,
+    joined,
     named,
 )
 from microtome.data.templates import Split
 from microtome.data.templates_heldout import HELDOUT
-from microtome.specimens.world.dilemmas.questions import ask_one, ask_who, retold
+from microtome.specimens.world.dilemmas.questions import any_form, ask_one, ask_who, retold
 
 PLAIN = ("{S} {E}", "{S} played {A}", "{S} chose {A}", "{S} chose to {V}")
 
@@ -39,15 +40,18 @@ class Recall:
 
 
 def asked(players: Sequence[tuple[Player, str]], rng: random.Random, n: int) -> list[str]:
-    """`n` retellings or answered questions, the players in a random turn."""
+    """`n` retellings or answered questions, the players in a random turn.
+
+    Half of the time all in the same words, so that nothing but the player differs.
+    """
+    same = any_form(rng) if rng.random() < 0.5 else None
     found: list[str] = []
     while len(found) < n:
         for player, letter in rng.sample(players, len(players)):
-            if rng.random() < 0.35:
+            if same is None and rng.random() < 0.35:
                 found.append(retold(player, letter, rng))
             else:
-                question, answer = ask_one(player, letter, rng)
-                found.append(f"{question} {answer}.")
+                found.append(f"{ask_one(player, letter, same or any_form(rng))}.")
     return found[:n]
 
 
@@ -87,4 +91,12 @@ def drawn(rng: random.Random, split: Split, state: str) -> Recall:
         players = Pair.draw(template.person, rng)
         return one_round(players, template.moves(players, state, rng), state, rng)
     players = Pair.draw(rng.choice(PERSONS), rng)
-    return one_round(players, any_round(players, state, rng), state, rng)
+    told = _plain(players, state, rng) if rng.random() < 0.3 else any_round(players, state, rng)
+    return one_round(players, told, state, rng)
+
+
+def _plain(players: Pair, state: str, rng: random.Random) -> str:
+    frame = rng.choice(PLAIN)
+    halves = [half(frame, players.own, state[0]), half(frame, players.opp, state[1])]
+    rng.shuffle(halves)
+    return joined(halves[0], ". ", halves[1])
