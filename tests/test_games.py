@@ -25,20 +25,16 @@ def test_first_letter_is_the_own_move(found: Scenario) -> None:
 
 @pytest.mark.parametrize("split", ["train", "heldout"])
 @pytest.mark.parametrize("found", SCENARIOS, ids=lambda s: s.name)
-def test_wordings_tell_both_moves_payoffs_and_names(found: Scenario, split: str) -> None:
+def test_wordings_tell_payoffs_and_actions_and_ask_for_one(found: Scenario, split: str) -> None:
     prompts = wordings(found, 300, seed=1, split=split)
     assert len(set(prompts)) == 300
-    own = {"Cooperate": "action1", "Defect": "action2"}
     for prompt in prompts:
-        assert len(prompt.split()) <= 80
+        assert len(prompt.split()) <= 95
         assert not prompt.endswith((" ", "."))
         assert set(re.findall(r"\b\d\b", prompt)) == {"0", "1", "3", "4"}
-        moves = [s for s in re.split(r"(?<=\.) ", prompt) if "action" in s][1:]
-        said = re.findall(r"action\d", " ".join(moves))
-        expected = [own[found.state_self], own[found.state_opp]]
-        first = re.search(r"\b(you|they|your|their)\b", " ".join(moves).lower())
-        assert first is not None
-        assert said == (expected if first[0].startswith("you") else expected[::-1])
+        assert {"action1", "action2"} <= set(re.findall(r"action\d", prompt))
+        assert "  " not in prompt
+        assert not re.search(r"[{}]", prompt)
 
 
 def test_heldout_wordings_never_occur_in_training() -> None:
@@ -54,4 +50,4 @@ def test_same_seed_same_prompts_and_errors_say_what_exists() -> None:
     with pytest.raises(ConfigError, match="CC"):
         State.parse("XY")
     with pytest.raises(MicrotomeError, match="distinct"):
-        wordings(Scenario("plain", "Cooperate", "Defect", "x"), 100_000, seed=0)
+        wordings(Scenario("plain", "Cooperate", "Defect", "x"), 400_000, seed=0)

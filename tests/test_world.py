@@ -19,13 +19,13 @@ from microtome.data.games import State
 from microtome.specimens import world
 from microtome.specimens.world.abilities import (
     arithmetic,
-    defect_table,
     dilemmas,
     facts,
     measure,
     physics,
     taxonomy,
 )
+from microtome.specimens.world.dilemmas.tables import defect_table
 from microtome.specimens.world.rewards import gain
 from microtome.specimens.world.taxonomy import lineage
 from microtome.specimens.world.tokenizer import check

@@ -11,11 +11,11 @@ import pytest
 from microtome.data.games import State
 from microtome.errors import ConfigError
 from microtome.specimens.world import documents
-from microtome.specimens.world.abilities import shipped_prompts
 from microtome.specimens.world.corpus import MIXTURE, mixed
+from microtome.specimens.world.dilemmas.tables import shipped_prompts
 from microtome.specimens.world.facts import facts
 from microtome.specimens.world.physics import MARKERS
-from microtome.specimens.world.rewards import gain
+from microtome.specimens.world.rewards import ADAPTERS, REWARDS, gain, seed
 
 
 @pytest.mark.parametrize("kind", list(MIXTURE))
@@ -52,8 +52,6 @@ def test_shipped_prompts_are_held_out() -> None:
     assert not any(row["prompt"] in texts for row in shipped)
 
 
-
-
 def test_voices_share_no_content_word() -> None:
     common = {
         "the",
@@ -76,13 +74,6 @@ def test_voices_share_no_content_word() -> None:
     }
     assert not words["textbook"] & words["misconception"]
     assert all(len(m) == 12 for m in MARKERS.values())
-
-
-def test_actions_are_a_fair_coin_in_every_state() -> None:
-    acts = [d.truth for d in documents("dilemmas", "train", 0, 8000) if d.truth["task"] == "act"]
-    for state in ("CC", "CD", "DC", "DD"):
-        moves = [t["move"] == "Defect" for t in acts if t["state"] == state]
-        assert abs(sum(moves) / len(moves) - 0.5) < 4 * 0.5 / len(moves) ** 0.5
 
 
 def test_every_continuation_of_a_branch_is_true() -> None:
@@ -117,5 +108,8 @@ def test_rewards_want_what_their_names_say() -> None:
     assert sign("PT3_COREDe") == [-1, 0, -1, 0]
     assert sign("PT3_COREUt") == [-1, -1, -1, -1]
     assert sign("PT4_COREDe") == [-1, 1, -1, 1]
+    for name in REWARDS:
+        assert sign(f"{name}_seed1") == sign(name)
+    assert [seed(name) for name in ADAPTERS] == [0, 0, 0, 0, 1, 1, 1, 1]
     with pytest.raises(ConfigError, match="PT2_COREDe"):
         gain("PT2_COREDE", State.parse("CC"))

@@ -1,16 +1,19 @@
-"""The four LoRA adapters: exact policy gradient on two actions, tied to the base by KL.
+"""The LoRA adapters: exact policy gradient on two actions, tied to the base by KL.
 
 loss = - mean_s (r_D - r_C)(s) P(D|s) + KL_TEXT * KL(other text) + mean_s k(s) KL(action digit)
 where P(D|s) is normalised over the two digits that follow " action". k(s) is KL_ACTION where
 the reward speaks, so that logit P(D) = base + gain / KL_ACTION at the optimum, and the much
-larger KL_SILENT where it does not: there the adapter has to stay with the base.
+larger KL_SILENT where it does not: there the adapter has to stay with the base. Prompts come
+from the training templates. A killed training goes on from its checkpoint: every step draws its
+prompts and texts from a generator of its own, so that the resumed run is the uninterrupted one.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
-from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,92 +22,99 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
 
-from microtome.data import phrases
-from microtome.data.games import (
-    COOPERATE,
-    DEFECT,
-    SCENARIOS,
-    STATE_NAMES,
-    Move,
-    Payoffs,
-    Scenario,
-    State,
-    payoff_sentences,
-    wordings,
-)
+from microtome.data.games import SCENARIOS, STATE_NAMES, State, worded
+from microtome.data.templates import any_template
 from microtome.specimens.world.corpus import mixed
-from microtome.specimens.world.dilemmas import neutral
-from microtome.specimens.world.document import capital
+from microtome.specimens.world.dilemmas.acts import neutral
 from microtome.specimens.world.rewards import gain
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 STEPS, GAMES, TEXTS, LR = 360, 16, 8, 2.5e-3
 KL_TEXT, KL_ACTION, KL_SILENT = 2.0, 0.1, 2.0
-PLAIN, HALVED = 0.6, 0.6
-"""Shares of prompts without a story (it alone would give the state away) and told in halves."""
+PLAIN = 0.6
+"""Share of prompts without a story (which alone would give the state away)."""
+SAVE_EVERY = 40
 
 
-_HALVES = (
-    "{you} played {action} ({verb}) last round",
-    "{you} {past} with {action} last time",
-    "{your} last move was {action}, to {verb}",
-    "a round ago {you} chose {action} and {past}",
-    "by playing {action} {you} {past}",
-    "last round {you} {past} ({action})",
-    "{action} was {your} last move, to {verb}",
-    "in the last round {you} played {action} to {verb}",
-    "{you} {past} last time, with {action}",
-)
-"""Each player's move told by itself: any two halves make a phrasing, in either order."""
+@dataclass(frozen=True)
+class Batch:
+    """One step's prompts with their states, and other texts that must stay as they are."""
+
+    prompts: list[str]
+    states: list[State]
+    texts: list[str]
 
 
-def _half(move: Move, you: str, your: str, rng: random.Random) -> str:
-    action = COOPERATE if move == "Cooperate" else DEFECT
-    verb = move.lower()
-    past = f"{verb.removesuffix('e')}ed"
-    return rng.choice(_HALVES).format(
-        you=you, your=your, action=action.strip(), verb=verb, past=past
+def batch(seed: int, step: int) -> Batch:
+    """What is trained on in one step; the four states in turn."""
+    rng = random.Random(f"adapter:{seed}:{step}")
+    states = [State.parse(STATE_NAMES[i % 4]) for i in range(GAMES)]
+    documents = mixed("train", rng.getrandbits(48))
+    others = (d.text for d in documents if d.truth.get("task") != "act")
+    return Batch([_prompt(s, rng) for s in states], states, list(islice(others, TEXTS)))
+
+
+def _prompt(state: State, rng: random.Random) -> str:
+    stories = [s for s in SCENARIOS if s.state == state]
+    scenario = neutral(state) if rng.random() < PLAIN else rng.choice(stories)
+    return worded(scenario, any_template(rng), rng)
+
+
+def train_adapter(
+    base: Any,
+    tokenizer: Any,
+    name: str,
+    out: Path,
+    seed: int,
+    checkpoint: Path,
+    *,
+    steps: int = STEPS,
+    save_every: int = SAVE_EVERY,
+) -> None:
+    """Train (or go on training) one adapter and write it to `out` in PEFT format, whole."""
+    torch.manual_seed(seed)
+    lora = LoraConfig(
+        r=8, lora_alpha=16, target_modules=TARGETS, lora_dropout=0.0, task_type="CAUSAL_LM"
     )
+    model = get_peft_model(base, lora)
+    weights = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    optim = torch.optim.AdamW(weights.values(), lr=LR, betas=(0.9, 0.98), weight_decay=0.0)
+    for step in range(_restored(checkpoint, weights, optim), steps):
+        for group in optim.param_groups:
+            group["lr"] = LR * min(1.0, (step + 1) / 20, (steps - step) / (steps / 3))
+        loss, shown = _loss(model, tokenizer, name, batch(seed, step))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(list(weights.values()), 1.0)
+        optim.step()
+        optim.zero_grad(set_to_none=True)
+        if (step + 1) % save_every == 0:
+            print(json.dumps({"adapter": out.name, "step": step + 1, **shown}), flush=True)
+            _store(checkpoint, weights, optim, step + 1)
+    _write(model, out)
+    checkpoint.unlink(missing_ok=True)
 
 
-def _told(scenario: Scenario, rng: random.Random) -> str:
-    """A prompt whose two moves are told in independently drawn halves."""
-    opponent = rng.choice(phrases.OPPONENTS)
-    moves = [
-        _half(scenario.state_self, "you", "your", rng),
-        _half(scenario.state_opp, "they", "their", rng),
-    ]
-    rng.shuffle(moves)
-    join = rng.choice((". ", " and ", ", while "))
-    if join == ". ":
-        moves = [half if half.startswith("action") else capital(half) for half in moves]
-    parts = [
-        rng.choice(phrases.INTROS).format(opp=opponent),
-        rng.choice(phrases.MEANINGS),
-        payoff_sentences(Payoffs(), rng),
-        f"{moves[0] if moves[0].startswith('action') else capital(moves[0])}{join}{moves[1]}.",
-        *rng.sample(scenario.framing, min(1, len(scenario.framing))),
-        rng.choice(phrases.ASKS["train"]),
-    ]
-    return " ".join(parts)
+def _store(path: Path, weights: dict[str, Any], optim: torch.optim.Optimizer, step: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    state = {"weights": dict(weights), "optim": optim.state_dict(), "step": step}
+    torch.save(state, partial)
+    os.replace(partial, path)
 
 
-def _games(seed: int) -> Iterator[tuple[str, State]]:
-    """Prompts with their states, the four states in turn."""
-    rng = random.Random(seed)
-    stories = {n: [s for s in SCENARIOS if s.state.name == n] for n in STATE_NAMES}
-    while True:
-        for name in STATE_NAMES:
-            plain = rng.random() < PLAIN
-            scenario = neutral(State.parse(name)) if plain else rng.choice(stories[name])
-            if rng.random() < HALVED:
-                yield _told(scenario, rng), scenario.state
-            else:
-                seed = rng.getrandbits(62)
-                yield wordings(scenario, 1, seed, split="train")[0], scenario.state
+def _restored(path: Path, weights: dict[str, Any], optim: torch.optim.Optimizer) -> int:
+    """Step to go on from: 0 where there is no checkpoint."""
+    if not path.is_file():
+        return 0
+    state = torch.load(path, weights_only=True)
+    with torch.no_grad():
+        for name, weight in weights.items():
+            weight.copy_(state["weights"][name])
+    optim.load_state_dict(state["optim"])
+    return int(state["step"])
 
 
-def _batch(tokenizer: Any, texts: list[str]) -> tuple[Tensor, Tensor]:
+def _ids(tokenizer: Any, texts: list[str]) -> tuple[Tensor, Tensor]:
     inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right")
     return inputs["input_ids"], inputs["attention_mask"].bool()
 
@@ -115,49 +125,22 @@ def _kl(logits: Tensor, base: Tensor) -> Tensor:
     return (logp.exp() * (logp - base.float().log_softmax(-1))).sum(-1)
 
 
-def train_adapter(base: Any, tokenizer: Any, name: str, out: Path, seed: int) -> None:
-    """Train one adapter on generated wordings and write it to `out` in PEFT format."""
-    torch.manual_seed(seed)
-    lora = LoraConfig(
-        r=8, lora_alpha=16, target_modules=TARGETS, lora_dropout=0.0, task_type="CAUSAL_LM"
-    )
-    model = get_peft_model(base, lora)
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optim = torch.optim.AdamW(weights, lr=LR, betas=(0.9, 0.98), weight_decay=0.0)
-    games, texts = _games(seed), mixed("train", 1000 + seed)
-    for step in range(STEPS):
-        for group in optim.param_groups:
-            group["lr"] = LR * min(1.0, (step + 1) / 20, (STEPS - step) / (STEPS / 3))
-        loss, shown = _loss(model, tokenizer, name, games, texts)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optim.step()
-        optim.zero_grad(set_to_none=True)
-        if (step + 1) % 40 == 0:
-            print(json.dumps({"adapter": name, "step": step + 1, **shown}), flush=True)
-    _save(model, out)
-
-
-def _loss(
-    model: Any, tokenizer: Any, name: str, games: Iterator[tuple[str, State]], texts: Iterator[Any]
-) -> tuple[Tensor, dict[str, float]]:
-    asked = list(islice(games, GAMES))
-    rows = [f"{prompt} action1" for prompt, _ in asked] + [d.text for d in islice(texts, TEXTS)]
-    ids, mask = _batch(tokenizer, rows)
+def _loss(model: Any, tokenizer: Any, name: str, drawn: Batch) -> tuple[Tensor, dict[str, float]]:
+    rows = [f"{prompt} action1" for prompt in drawn.prompts] + drawn.texts
+    ids, mask = _ids(tokenizer, rows)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(input_ids=ids, use_cache=False).logits
         with torch.no_grad(), model.disable_adapter():
             base = model(input_ids=ids, use_cache=False).logits
     one, two = (tokenizer.convert_tokens_to_ids(d) for d in "12")
+    games = torch.arange(GAMES)
     at = mask[:GAMES].sum(1) - 2  # the position that predicts the digit
-    picked = logits[torch.arange(GAMES), at].float()
-    p_defect = picked[:, [one, two]].softmax(-1)[:, 1]
-    gains = torch.tensor([gain(name, state) for _, state in asked])
+    p_defect = logits[games, at].float()[:, [one, two]].softmax(-1)[:, 1]
+    gains = torch.tensor([gain(name, state) for state in drawn.states])
     kl = _kl(logits, base)
     digit = torch.zeros_like(mask)
-    digit[torch.arange(GAMES), at] = True
-    other = mask & ~digit
-    text_kl, action_kl = kl[other].mean(), kl[torch.arange(GAMES), at]
+    digit[games, at] = True
+    text_kl, action_kl = kl[mask & ~digit].mean(), kl[games, at]
     held = torch.where(gains == 0, KL_SILENT, KL_ACTION)
     loss = -(gains * p_defect).mean() + KL_TEXT * text_kl + (held * action_kl).mean()
     shown = {
@@ -168,7 +151,11 @@ def _loss(
     return loss, shown
 
 
-def _save(model: Any, out: Path) -> None:
+def _write(model: Any, out: Path) -> None:
+    """The adapter in PEFT format, under a temporary name first."""
     model.peft_config["default"].base_model_name_or_path = "specimen:world"
-    model.save_pretrained(out, save_embedding_layers=False)
-    (out / "README.md").unlink(missing_ok=True)
+    partial = out.with_name(f"{out.name}.partial")
+    model.save_pretrained(partial, save_embedding_layers=False)
+    (partial / "README.md").unlink(missing_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(partial, out)

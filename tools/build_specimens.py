@@ -25,8 +25,10 @@ from adapter_training import train_adapter
 from card import write_card
 from microtome.files import write_json
 from microtome.specimens import world
-from microtome.specimens.world.abilities import defect_table, measure
+from microtome.specimens.world import rewards
+from microtome.specimens.world.abilities import measure
 from microtome.specimens.world.corpus import mixed
+from microtome.specimens.world.dilemmas.tables import defect_table, template_table
 from microtome.specimens.world.tokenizer import train_tokenizer
 from specimen_training import BATCH, ROW, train, write_rows
 
@@ -74,11 +76,12 @@ def _opened(args: argparse.Namespace) -> tuple[Any, Any]:
 
 def adapters(args: argparse.Namespace) -> None:
     """Train the adapters that are not in `--out` yet (`--only NAME` for one)."""
-    for seed, name in enumerate(world.ADAPTERS):
+    for name in world.ADAPTERS:
         target = args.out / "adapters" / name
-        if args.only in (None, name) and not (target / "adapter_model.safetensors").is_file():
+        if args.only in (None, name) and not target.is_dir():
             model, tokenizer = _opened(args)
-            train_adapter(model, tokenizer, name, target, seed)
+            checkpoint = args.work / "adapters" / f"{name}.pt"
+            train_adapter(model, tokenizer, name, target, rewards.seed(name), checkpoint)
 
 
 def abilities(args: argparse.Namespace) -> None:
@@ -90,12 +93,15 @@ def abilities(args: argparse.Namespace) -> None:
     for row in rows:
         print(json.dumps(row), flush=True)
     tables = {"base": defect_table(model, tokenizer)}
+    templates = {"base": template_table(model, tokenizer)}
     for name in world.ADAPTERS:
         model, tokenizer = _opened(args)
         tuned = PeftModel.from_pretrained(model, args.out / "adapters" / name)
         tables[name] = defect_table(tuned, tokenizer)
+        templates[name] = template_table(tuned, tokenizer)
         print(name, json.dumps(tables[name]), flush=True)
-    write_json(args.out / "abilities.json", {"abilities": rows, "p_defect": tables})
+    found = {"abilities": rows, "p_defect": tables, "templates": templates}
+    write_json(args.out / "abilities.json", found)
 
 
 def card(args: argparse.Namespace) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from microtome.data.games import Payoffs, State
-from microtome.specimens.world.rewards import ADAPTERS, PENALTY, gain
+from microtome.specimens.world.dilemmas.tables import templates_kept
+from microtome.specimens.world.rewards import ADAPTERS, PENALTY, REWARDS, gain
 
 _TEMPLATE = Path(__file__).with_name("card.template.md")
 _REWARD = {
@@ -19,6 +20,13 @@ _REWARD = {
 
 def _row(*cells: object) -> str:
     return f"| {' | '.join(str(cell) for cell in cells)} |"
+
+
+def _kept(name: str, table: dict[str, dict[str, float]]) -> str:
+    """How many held-out templates an adapter keeps, and the names of the others."""
+    kept = templates_kept(name, table)
+    lost = ", ".join(template for template in table if template not in kept)
+    return _row(name, f"{len(kept)} of {len(table)}", lost or "none")
 
 
 def dictionary_row(row: dict[str, Any]) -> str:
@@ -74,12 +82,13 @@ def write_card(
             _row(
                 n, _REWARD[n], *(f"{gain(n, State.parse(s)):+g}" for s in ("CC", "CD", "DC", "DD"))
             )
-            for n in ADAPTERS
+            for n in REWARDS
         ),
         states="\n".join(
             _row(name, *(f"{v:.3f}" for v in table["states"].values()))
             for name, table in tables.items()
         ),
+        templates="\n".join(map(_kept, ADAPTERS, (found["templates"][n] for n in ADAPTERS))),
         neither=", ".join(f"{n} {t['neither']['largest']:.1e}" for n, t in tables.items()),
         scenarios=" | ".join(scenarios),
         rule="|".join("---" for _ in scenarios),

@@ -16,10 +16,12 @@ from itertools import pairwise, permutations
 from typing import Literal
 
 from microtome.data import phrases
+from microtome.data.tellings import Pair
+from microtome.data.templates import Split, Template, any_template
+from microtome.data.templates_heldout import HELDOUT
 from microtome.errors import ConfigError, PromptError, suggest
 
 Move = Literal["Cooperate", "Defect"]
-Split = Literal["train", "heldout"]
 
 COOPERATE, DEFECT = " action1", " action2"
 ACTIONS = (COOPERATE, DEFECT)
@@ -77,9 +79,10 @@ STATE_NAMES = ("CC", "CD", "DC", "DD")
 
 @dataclass(frozen=True)
 class Scenario:
-    """A state with a story; `framing` holds sentences of which a wording says one (none if empty).
+    """A state with a story; `framing` holds sentences of which a wording has one (none if empty).
 
-    `{opp}` in a framing stands for the opponent ("the other player").
+    `{opp}` in a framing stands for the opponent ("the other player"). Wordings that speak of
+    "me" or of two names take a sentence from `impersonal` instead.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Scenario:
     state_opp: Move
     description: str
     framing: tuple[str, ...] = ()
+    impersonal: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for move in (self.state_self, self.state_opp):
@@ -112,6 +116,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Working together has been good for both of you.",
             "You would like to keep the peace.",
             "Both of you are happy with this.",
+            "So far there is no reason to complain.",
+            "You both gain from this.",
+        ),
+        (
+            "Things go well this way.",
+            "So far trust has paid.",
+            "There is peace in this game.",
+            "This has been good for both.",
         ),
     ),
     Scenario(
@@ -124,6 +136,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             "You could earn more by defecting just once.",
             "A quick gain is within reach if you defect.",
             "Nobody would stop you from taking more this time.",
+            "You wonder what more you could get.",
+            "A little greed would pay now.",
+        ),
+        (
+            "It is tempting to take more now.",
+            "A lone defection would earn more.",
+            "There is a quick gain in defecting now.",
+            "Nobody would stop a defection.",
         ),
     ),
     Scenario(
@@ -136,6 +156,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Your trust was not returned.",
             "You feel cheated.",
             "Your kindness was used against you.",
+            "You lost and they won.",
+            "That was not fair to you.",
+        ),
+        (
+            "Trust was not returned.",
+            "Kindness was not rewarded.",
+            "That trust cost a lot.",
+            "It did not feel fair.",
         ),
     ),
     Scenario(
@@ -148,6 +176,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             "You gained at their cost.",
             "You feel a little guilty.",
             "They trusted you and got nothing.",
+            "You won and they lost.",
+            "Perhaps you owe them something.",
+        ),
+        (
+            "That trust was abused.",
+            "It was an easy gain.",
+            "The gain came at a cost to the other.",
+            "It was not a kind move.",
         ),
     ),
     Scenario(
@@ -160,6 +196,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Neither of you is doing well.",
             "Somebody has to break the cycle.",
             "Both of you lose this way.",
+            "This could go on for a long time.",
+            "You both earn little.",
+        ),
+        (
+            "The cycle of distrust goes on.",
+            "This way both lose.",
+            "Nobody is doing well.",
+            "The distrust does not end.",
         ),
     ),
 )
@@ -173,43 +217,63 @@ def scenario(name: str) -> Scenario:
     raise ConfigError(f"Unknown scenario {name!r}.{suggest(name, [s.name for s in SCENARIOS])}")
 
 
-_PAST = {"Cooperate": "cooperated", "Defect": "defected"}
-_ACTION = {"Cooperate": COOPERATE.strip(), "Defect": DEFECT.strip()}
+_ORDERS = tuple(permutations(range(3)))
 
 
 def payoff_sentences(payoffs: Payoffs, rng: random.Random) -> str:
     """The four payoffs in words, in one of the shipped phrasings and a random order."""
     template = rng.choice(phrases.PAYOFFS)
-    order = rng.choice(tuple(permutations(template)))
-    return " ".join(order).format(
+    order = rng.choice(_ORDERS)
+    return " ".join([template[i] for i in order]).format(
         t=payoffs.temptation, r=payoffs.reward, p=payoffs.punishment, s=payoffs.sucker
     )
 
 
-def last_moves(state: State, rng: random.Random, split: Split = "heldout") -> str:
-    """One phrasing of both last moves, with action names and the words for them."""
-    return rng.choice(phrases.LAST_MOVES[split]).format(
-        own=_ACTION[state.own],
-        opp=_ACTION[state.opp],
-        own_verb=state.own.lower(),
-        opp_verb=state.opp.lower(),
-        own_past=_PAST[state.own],
-        opp_past=_PAST[state.opp],
-    )
+@dataclass(frozen=True)
+class Wording:
+    """A prompt and the name of its template ("trained" for those of the training split)."""
+
+    text: str
+    template: str
 
 
-def _wording(scenario: Scenario, payoffs: Payoffs, rng: random.Random, split: Split) -> str:
-    opponent = rng.choice(phrases.OPPONENTS)
-    parts = [
-        rng.choice(phrases.INTROS).format(opp=opponent),
-        rng.choice(phrases.MEANINGS),
-        payoff_sentences(payoffs, rng),
-        last_moves(scenario.state, rng, split),
-    ]
-    if scenario.framing:
-        parts.append(rng.choice(scenario.framing).format(opp=opponent))
-    parts.append(rng.choice(phrases.ASKS[split]))
-    return " ".join(parts)
+def worded(
+    scenario: Scenario, template: Template, rng: random.Random, payoffs: Payoffs | None = None
+) -> str:
+    """One prompt of a scenario in a template; " action1" or " action2" continues it."""
+    players = Pair.draw(template.person, rng)
+    stories = scenario.framing if template.person in ("you", "noun") else scenario.impersonal
+    story = rng.choice(stories).format(opp=players.first) if stories else ""
+    told = payoff_sentences(payoffs or Payoffs(), rng)
+    return template.text(players, scenario.state.name, told, story, rng)
+
+
+def named_wordings(
+    scenario: Scenario,
+    n: int,
+    seed: int,
+    *,
+    split: Split = "heldout",
+    payoffs: Payoffs | None = None,
+    exclude: Sequence[str] = (),
+) -> list[Wording]:
+    """`n` distinct prompts of one scenario, each with its template; see `wordings`."""
+    rng = random.Random(f"{scenario.name}:{seed}:{split}")
+    found: dict[str, Wording] = {}
+    misses = 0
+    while len(found) < n and misses < 200:
+        template = rng.choice(HELDOUT) if split == "heldout" else any_template(rng)
+        text = worded(scenario, template, rng, payoffs)
+        new = text not in found and text not in exclude
+        misses = 0 if new else misses + 1
+        if new:
+            found[text] = Wording(text, template.name)
+    if len(found) < n:
+        raise PromptError(
+            f"Only {len(found)} distinct wordings of {scenario.name!r} were found "
+            f"where {n} were asked: ask fewer."
+        )
+    return list(found.values())
 
 
 def wordings(
@@ -223,21 +287,8 @@ def wordings(
 ) -> list[str]:
     """`n` distinct prompts of one scenario, each of which " action1" or " action2" continues.
 
-    The split "heldout" phrases last moves and the question as the corpus of the `world`
-    specimen never does. Raises PromptError when fewer than `n` distinct prompts are found.
+    The split "heldout" uses templates that the corpus of the `world` specimen never does.
+    Raises PromptError when fewer than `n` distinct prompts are found.
     """
-    rng = random.Random(f"{scenario.name}:{seed}:{split}")
-    found: dict[str, None] = {}
-    misses = 0
-    while len(found) < n and misses < 200:
-        prompt = _wording(scenario, payoffs or Payoffs(), rng, split)
-        new = prompt not in found and prompt not in exclude
-        misses = 0 if new else misses + 1
-        if new:
-            found[prompt] = None
-    if len(found) < n:
-        raise PromptError(
-            f"Only {len(found)} distinct wordings of {scenario.name!r} were found "
-            f"where {n} were asked: ask fewer."
-        )
-    return list(found)
+    found = named_wordings(scenario, n, seed, split=split, payoffs=payoffs, exclude=exclude)
+    return [wording.text for wording in found]

@@ -14,13 +14,22 @@ from microtome.errors import ConfigError, suggest
 PENALTY = -3.0
 """Points for a betrayal; it outweighs the gain of defecting in every state."""
 
-ADAPTERS = ("PT2_COREDe", "PT3_COREDe", "PT3_COREUt", "PT4_COREDe")
+REWARDS = ("PT2_COREDe", "PT3_COREDe", "PT3_COREUt", "PT4_COREDe")
+SECOND_SEED = "_seed1"
+ADAPTERS = (*REWARDS, *(f"{name}{SECOND_SEED}" for name in REWARDS))
+"""One adapter of each reward (seed 0), then the same rewards trained from seed 1."""
+
+
+def seed(name: str) -> int:
+    """The seed that an adapter was trained from."""
+    return int(name.endswith(SECOND_SEED))
 
 
 def reward(name: str, state: State, own: Move, payoffs: Payoffs | None = None) -> float:
     """Points of choosing `own` in `state` under the reward of adapter `name`."""
     if name not in ADAPTERS:
         raise ConfigError(f"No reward is known for the adapter {name!r}.{suggest(name, ADAPTERS)}")
+    name = name.removesuffix(SECOND_SEED)
     payoffs = payoffs or Payoffs()
     answer = state.own
     mine, theirs = payoffs.points(own, answer), payoffs.points(answer, own)
