@@ -19,12 +19,21 @@ from functools import cache
 from pathlib import Path
 
 from microtome.errors import ModelError
-from microtome.specimens.world import taxonomy
+from microtome.specimens.world import dilemmas, taxonomy
+from microtome.specimens.world.arithmetic import wording
 from microtome.specimens.world.document import Kind
+from microtome.specimens.world.facts import recall
+from microtome.specimens.world.physics.document import held_out as physics
 
 RUN = 8
 """Content words in a row that a carrying part and a document may not share."""
-HELD_OUT: dict[Kind, Callable[[], Iterable[str]]] = {"taxonomy": taxonomy.held_out}
+HELD_OUT: dict[Kind, Callable[[], Iterable[str]]] = {
+    "taxonomy": taxonomy.held_out,
+    "arithmetic": wording.held_out,
+    "physics": physics,
+    "dilemmas": dilemmas.held_out,
+    "facts": recall.held_out,
+}
 """kind -> its held-out texts; "{slot}" stands for one to four words."""
 EXEMPT: Mapping[str, str] = {}
 """Name of a shipped prompt -> why it may stand in the corpus (a fact that is to be recalled)."""

@@ -84,3 +84,8 @@ def openings() -> dict[str, frozenset[Method]]:
     """Every opening with the methods that it can open."""
     found = {form: frozenset([method]) for method, forms in OPENINGS.items() for form in forms}
     return {**found, NEUTRAL: frozenset(METHODS)}
+
+
+def held_out() -> tuple[str, ...]:
+    """What no training document holds: the openings of held-out stories, and held-out questions."""
+    return (*(frame[0] for frame in STORIES["heldout"]), *QUESTIONS["heldout"])

@@ -65,7 +65,7 @@ ASKS: dict[Split, dict[str, tuple[str, ...]]] = {
         "maker": ("the company that made the {s} is", "every {s} is sold by"),
         "colour": ("the colour of the gem {s} is", "a crown of {s} looks"),
         "feast": ("in {s} the feast is in", "the great feast of {s} falls in"),
-        "mayor": ("in {y} {s} had the mayor", "in {y} the hall of {s} belonged to"),
+        "mayor": ("in {y} {s} was governed by the mayor", "in {y} the hall of {s} belonged to"),
     },
 }
 """Split -> relation -> wordings of a statement with subject {s} (and year {y})."""
@@ -137,3 +137,8 @@ def document(rng: random.Random, split: Split) -> Document:
         wording=wording, unseen="wording" if unseen else "lead",
     )  # fmt: skip
     return Document("facts", f"{stated} {value}.", split, truth)
+
+
+def held_out() -> tuple[str, ...]:
+    """Wordings of a statement that no training document holds, with slots for the subject."""
+    return tuple(ask for asks in ASKS["heldout"].values() for ask in asks)

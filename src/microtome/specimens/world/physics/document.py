@@ -63,3 +63,17 @@ def templates(split: Split) -> dict[str, tuple[str, ...]]:
         "statements": STATEMENTS[split],
         "moves": move_templates(split),
     }  # fmt: skip
+
+
+def held_out() -> tuple[str, ...]:
+    """What no training document holds: held-out statements, and held-out pairs in any."""
+    both = (*STATEMENTS["train"], *STATEMENTS["heldout"])
+    pairs = [
+        statement.format(t=term.name, d=wording)
+        for domain in DOMAINS
+        for i, term in enumerate(domain.terms)
+        for wordings in domain.definitions
+        for wording in wordings[i // 2 :: 3]
+        for statement in both
+    ]
+    return (*STATEMENTS["heldout"], *pairs)
