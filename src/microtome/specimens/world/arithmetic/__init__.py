@@ -11,7 +11,7 @@ import random
 
 from microtome.specimens.world.arithmetic.problem import METHODS, Method, Problem, draw
 from microtome.specimens.world.arithmetic.reading import Reading, read_solution
-from microtome.specimens.world.arithmetic.solving import KNOWN, Mistake, Work, work, works
+from microtome.specimens.world.arithmetic.solving import KNOWN, Mistake, Work, p_right, work, works
 from microtome.specimens.world.arithmetic.wording import (
     NEUTRAL,
     OPENINGS,
@@ -27,14 +27,15 @@ from microtome.specimens.world.document import NAMES, Document, Split
 
 __all__ = [
     "KNOWN", "METHODS", "NEUTRAL", "OPENINGS", "Method", "Mistake", "Problem", "Reading", "Work",
-    "document", "openings", "read_solution", "right", "templates", "work", "works", "written",
+    "document", "openings", "p_right", "read_solution", "right", "templates", "work", "works",
+    "written",
 ]  # fmt: skip
 
 
 def document(rng: random.Random, split: Split) -> Document:
     """One problem with a solution, right or mistaken.
 
-    `truth`: problem (its `p_right` is the chance of a right answer in the corpus), method,
+    `truth`: problem (`p_right` of it is the chance of a right answer), method,
     mistakes (in order, empty where none), number (the right answer), written (the number in the
     box), work (the equations), opening, template (place of the story's frame) and question.
     """

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -71,13 +70,6 @@ class Problem:
     def split(self) -> Split:
         """The split these numbers belong to, fixed for ever."""
         return "heldout" if zlib.crc32(self.key.encode()) % 10 == 0 else "train"
-
-    @cached_property
-    def p_right(self) -> float:
-        """Chance that a solution of the corpus ends in the right answer, whatever its method."""
-        from microtome.specimens.world.arithmetic.solving import p_right
-
-        return sum(p_right(self, method) for method in self.methods) / len(self.methods)
 
 
 def draw(rng: random.Random, split: Split) -> Problem:

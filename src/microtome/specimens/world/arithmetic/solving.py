@@ -160,6 +160,12 @@ def works(problem: Problem, method: Method) -> tuple[tuple[Work, float], ...]:
         script[-1] = True
 
 
-def p_right(problem: Problem, method: Method) -> float:
-    """Chance that a solution of the corpus by this method ends in the right answer."""
-    return sum(chance for made, chance in works(problem, method) if made.answer == problem.answer)
+def p_right(problem: Problem) -> float:
+    """Chance that a solution of the corpus ends in the right answer, whatever its method."""
+    chances = [
+        chance
+        for method in problem.methods
+        for made, chance in works(problem, method)
+        if made.answer == problem.answer
+    ]
+    return sum(chances) / len(problem.methods)
