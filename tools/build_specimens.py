@@ -32,7 +32,7 @@ from microtome.specimens.world.dilemmas.tables import defect_table, template_tab
 from microtome.specimens.world.tokenizer import train_tokenizer
 from specimen_training import BATCH, ROW, train, write_rows
 
-VOCABULARY, TOKENIZER_DOCUMENTS = 6144, 150_000
+VOCABULARY, TOKENIZER_DOCUMENTS = 4096, 120_000
 SEED = 0
 
 

@@ -18,11 +18,11 @@ GENERATORS: dict[Kind, Callable[[random.Random, Split], Document]] = {
     "facts": facts.document,
 }
 MIXTURE: dict[Kind, float] = {
-    "taxonomy": 0.24,
+    "taxonomy": 0.22,
     "arithmetic": 0.12,
-    "physics": 0.28,
-    "dilemmas": 0.08,
-    "facts": 0.28,
+    "physics": 0.22,
+    "dilemmas": 0.23,
+    "facts": 0.21,
 }
 """Share of each kind by number of documents."""
 

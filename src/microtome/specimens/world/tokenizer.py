@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 from microtome.errors import ModelError
+from microtome.specimens.world.facts import table
 from microtome.specimens.world.taxonomy import classes, forms, lineage
 
 BOS, EOS, PAD, UNK = "<bos>", "<eos>", "<pad>", "<unk>"
@@ -31,7 +32,7 @@ def whole_words() -> tuple[str, ...]:
     nouns = {form for noun in lineage() for form in forms(noun).values()}
     concepts = {name for path in lineage().values() for name in path}
     stated = {one.name for one in classes().values() if one.frame}
-    return tuple(sorted(nouns | concepts | stated))
+    return tuple(sorted(nouns | concepts | stated | {*table.whole_words()}))
 
 
 def _without(texts: Iterable[str], words: Iterable[str]) -> Iterator[str]:

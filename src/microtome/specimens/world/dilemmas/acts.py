@@ -77,8 +77,9 @@ def aftermath(act: Act, rng: random.Random) -> str:
     if rng.random() < 0.3:
         question, answer = ask_who(act.players, act.state, rng)
         return f" Before that: {question} Answer: {answer}."
-    asked = [(own, act.state[0]), (opp, act.state[1])]
-    texts = (ask_one(*one, any_form(rng)) for one in rng.sample(asked, 2))
+    both = [(own, act.state[0]), (opp, act.state[1])]
+    asked = rng.sample(both, 1 if act.scenario else 2)  # a whole prompt leaves room for one
+    texts = (ask_one(*one, any_form(rng)) for one in asked)
     return f" Before that: {'. '.join(texts)}."
 
 
