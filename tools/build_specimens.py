@@ -48,7 +48,7 @@ def base(args: argparse.Namespace) -> None:
     """Train the base model; its fp32 weights go to `--out`."""
     tokenizer = AutoTokenizer.from_pretrained(args.out)
     started = time.time()
-    model = train(args.work, tokenizer, args.steps, SEED, args.workers)
+    model = train(args.work, tokenizer, args.steps, SEED, args.workers, args.compile)
     model.save_pretrained(args.out)
     note = {
         "steps": args.steps,
@@ -132,6 +132,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("build/world"))
     parser.add_argument("--steps", type=int, default=6400, help="steps of 16 x 256 tokens")
     parser.add_argument("--workers", type=int, default=2, help="processes that share a batch")
+    parser.add_argument("--compile", action="store_true", help="faster, where a C++ compiler is")
     parser.add_argument("--only", choices=world.ADAPTERS, help="train just this adapter")
     parser.add_argument("--n", type=int, default=200, help="held-out documents per ability")
     args = parser.parse_args()

@@ -12,6 +12,7 @@ import os
 import time
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -92,17 +93,22 @@ def save(path: Path, **state: object) -> None:
 
 
 def train(
-    out: Path, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int, workers: int = 1
+    out: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    steps: int,
+    seed: int,
+    workers: int = 1,
+    compiled: bool = False,
 ) -> Gemma2ForCausalLM:
     """Train (or go on training) the base model on `out`/rows.npy; returns it in fp32.
 
     `workers` processes share every batch and sum their gradients: all hold the same weights.
     """
     if workers == 1:
-        return _train(0, 1, out, tokenizer, steps, seed)
+        return _train(0, 1, out, tokenizer, steps, seed, compiled)
     (out / "meeting").unlink(missing_ok=True)
     context = torch.multiprocessing.spawn(
-        _worker, (workers, out, tokenizer, steps, seed), workers, join=False
+        _worker, (workers, out, tokenizer, steps, seed, compiled), workers, join=False
     )
     assert context is not None
     while not context.join():
@@ -112,23 +118,29 @@ def train(
     return model
 
 
-def _worker(
-    rank: int, workers: int, out: Path, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int
-) -> None:
+def _worker(rank: int, workers: int, out: Path, *arguments: Any) -> None:
     torch.set_num_threads(1)
     meeting = f"file://{(out / 'meeting').absolute()}"
     torch.distributed.init_process_group("gloo", meeting, rank=rank, world_size=workers)
-    _train(rank, workers, out, tokenizer, steps, seed)
+    _train(rank, workers, out, *arguments)
     torch.distributed.destroy_process_group()
 
 
 def _train(
-    rank: int, workers: int, out: Path, tokenizer: PreTrainedTokenizerFast, steps: int, seed: int
+    rank: int,
+    workers: int,
+    out: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    steps: int,
+    seed: int,
+    compiled: bool,
 ) -> Gemma2ForCausalLM:
     torch.manual_seed(seed)
     model = Gemma2ForCausalLM(config(tokenizer))
     optims = optimisers(model)
     step = _resumed(out / "base.pt", model, optims)
+    if compiled:
+        model.compile()
     full = [LR_MUON if isinstance(o, torch.optim.Muon) else LR_ADAM for o in optims]
     rows = np.load(out / "rows.npy", mmap_mode="r")
     started, first = time.time(), step
