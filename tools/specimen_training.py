@@ -143,8 +143,10 @@ def _train(
         model.compile()
     full = [LR_MUON if isinstance(o, torch.optim.Muon) else LR_ADAM for o in optims]
     rows = np.load(out / "rows.npy", mmap_mode="r")
-    started, first = time.time(), step
+    started, first, parent = time.time(), step, os.getppid()
     while step < steps:
+        if workers > 1 and os.getppid() != parent:
+            raise SystemExit("The process that started this worker is gone.")
         for optim, lr in zip(optims, full, strict=True):
             for group in optim.param_groups:
                 group["lr"] = lr * rate(step, steps)
