@@ -13,15 +13,27 @@ from collections.abc import Iterator
 from microtome.data.games import STATE_NAMES, Split
 from microtome.data.tellings import Pair, Player
 from microtome.data.templates_heldout import HELDOUT
-from microtome.specimens.world.dilemmas import acts, recall
+from microtome.specimens.world.dilemmas import acts, others, recall
 from microtome.specimens.world.dilemmas.acts import neutral
 from microtome.specimens.world.dilemmas.questions import ACTION
 from microtome.specimens.world.document import Document
 
 __all__ = ["document", "held_out", "neutral"]
 
-SHARES = {"plain roster": 0.14, "roster": 0.18, "who": 0.24, "short": 0.2, "full": 0.24}
+SHARES = {
+    "plain roster": 0.08,
+    "roster": 0.12,
+    "other game": 0.26,
+    "who": 0.22,
+    "short": 0.14,
+    "full": 0.18,
+}
 """Of the training documents of this kind; the held-out ones are half "who", half "full"."""
+_ROSTERS = {
+    "plain roster": recall.plain_roster,
+    "roster": recall.roster,
+    "other game": others.document,
+}
 _TASKS, _WEIGHTS = tuple(SHARES), tuple(SHARES.values())
 
 
@@ -53,13 +65,13 @@ def document(rng: random.Random, split: Split) -> Document:
     "who" has state ("CD": own move first); "act" also move ("C" or "D"), plan (a key of
     `plans.PLANS`, or "" for a coin), scenario ("" without a story) and person.
     """
-    weights = (0, 0, 1, 0, 1) if split == "heldout" else _WEIGHTS
+    weights = (0, 0, 0, 1, 0, 1) if split == "heldout" else _WEIGHTS
     task = rng.choices(_TASKS, weights)[0]
     if task == "who":
         return _who(rng, split)
     if task in ("short", "full"):
         return _act(acts.short(rng) if task == "short" else acts.full(rng, split), rng, split)
-    text = recall.plain_roster(rng) if task == "plain roster" else recall.roster(rng)
+    text = _ROSTERS[task](rng)
     return Document("dilemmas", text, split, {"task": "roster"})
 
 
