@@ -14,8 +14,16 @@ import pytest
 from microtome.errors import ModelError
 from microtome.specimens.world import corpus, exclusion
 from microtome.specimens.world.corpus import documents, mixed
+from microtome.specimens.world.dilemmas.tables import shipped_prompts
 from microtome.specimens.world.document import Document, Split
-from microtome.specimens.world.exclusion import RUN, Excluded, forbidden, held_out, shipped
+from microtome.specimens.world.exclusion import (
+    RUN,
+    Excluded,
+    dilemma_parts,
+    forbidden,
+    held_out,
+    shipped,
+)
 from microtome.specimens.world.overlap import Hit, Overlap
 from microtome.specimens.world.words import STOP_WORDS, content, words
 
@@ -122,6 +130,41 @@ def test_a_carrying_part_alone_is_found_and_the_payoffs_are_not(overlap: Overlap
         payoffs = " ".join(s for s in re.split(r"(?<=[.:]) ", one.text) if re.search(r"\b\d\b", s))
         assert payoffs
         assert one.name not in {hit.name for hit in overlap.hits([payoffs])}
+
+
+LAST = {"C": ("cooperated", "action1"), "D": ("defected", "action2")}
+
+
+def test_every_shipped_dilemma_keeps_moves_story_and_question() -> None:
+    rows = shipped_prompts()
+    carrying = {one.text: one.parts for one in shipped()}
+    assert len(rows) == 15
+    for row in rows:
+        (part,) = carrying[row["prompt"]]
+        moved = re.search(r"You (?:cooperated|defected|alone)|Both of you|Last time", row["prompt"])
+        assert moved
+        assert part == row["prompt"][moved.start() :], "what is left out stands in front"
+        state = row["scenario"][:2]
+        assert Counter(re.findall(r"action\d", part)) == Counter(LAST[one][1] for one in state)
+        assert set(re.findall(r"cooperated|defected", part)) <= {LAST[one][0] for one in state}
+        *_, story, question = part.split(". ")
+        assert re.fullmatch(r"(I will play|This round I choose)", question)
+        assert len(story.split()) > 2
+        assert not re.search(r"\b\d\b|points|means|To defect|Choose", part)
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        "Last round you chose to cooperate while they chose to defect.",
+        "You decided to defect and they decided to cooperate.",
+        "In round 3 you played action1 and they played action2.",
+        "Their last move was action1, to cooperate, and your last move was action2, to defect.",
+    ],
+)
+def test_moves_that_name_both_actions_or_a_number_carry(moves: str) -> None:
+    frame = "A game. Choose action1 to cooperate or action2 to defect. Two defectors get 1 each."
+    assert dilemma_parts(f"{frame} {moves} I choose") == (f"{moves} I choose",)
 
 
 def test_a_run_of_seven_content_words_is_allowed_and_one_of_eight_is_not() -> None:

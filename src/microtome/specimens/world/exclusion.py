@@ -38,6 +38,15 @@ HELD_OUT: dict[Kind, Callable[[], Iterable[str]]] = {
 EXEMPT: Mapping[str, str] = {}
 """Name of a shipped prompt -> why it may stand in the corpus (a fact that is to be recalled)."""
 _STUDIES = Path(__file__).parents[2] / "studies"
+_EXPLAINS = re.compile(
+    r"\b\d+\b|\bcooperate\b.*\bdefect\b|\bdefect\b.*\bcooperate\b", re.IGNORECASE
+)
+"""Payoffs ("each gets 3") and both actions as infinitives ("To defect is action2, ...")."""
+_TELLS = re.compile(
+    r"\b(cooperated|defected|played|chose|took|picked|used|decided|went for|move was|choice was)\b",
+    re.IGNORECASE,
+)
+"""A move that was made: the simple past, which neither payoffs nor explanations use."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +62,10 @@ def dilemma_parts(prompt: str) -> tuple[str, ...]:
     """The sentences of a dilemma that carry it, as one part: moves, story and question.
 
     Left out are sentences with a number (payoffs), those that explain both actions, and what
-    stands before the first of either (the introduction).
+    stands before the first of either (the introduction). Sentences that tell a move stay.
     """
     sentences = re.split(r"(?<=[.?!:]) ", prompt)
-    frame = [
-        bool(re.search(r"\b\d+\b|\bcooperate\b.*\bdefect\b|\bdefect\b.*\bcooperate\b", one))
-        for one in sentences
-    ]
+    frame = [bool(_EXPLAINS.search(one)) and not _TELLS.search(one) for one in sentences]
     first = frame.index(True) if True in frame else 0
     kept = [one for one, out in zip(sentences[first:], frame[first:], strict=True) if not out]
     return (" ".join(kept),)
