@@ -18,7 +18,7 @@ import microtome as mt
 from microtome.specimens import world
 from microtome.specimens.world import crossed, documents, shortcuts
 from microtome.specimens.world.document import NAMES
-from microtome.specimens.world.facts import crossing, facts, mayors, recall
+from microtome.specimens.world.facts import facts, mayors, recall
 from microtome.specimens.world.facts.ablation import (
     _averaged,
     batch_of,
@@ -26,9 +26,11 @@ from microtome.specimens.world.facts.ablation import (
     without_mlps,
 )
 from microtome.specimens.world.facts.confirm import Confirmation
-from microtome.specimens.world.facts.crossing import ASKS, FRAMES, VERBS, after
 from microtome.specimens.world.facts.forms import LEADS, leads
+from microtome.specimens.world.facts.prefixes import Crossed, prefix
 from microtome.specimens.world.facts.rules import RULE
+from microtome.specimens.world.facts.situation import after, situation
+from microtome.specimens.world.facts.statements import ASKS, FRAMES, VERBS, WAYS
 from microtome.specimens.world.facts.table import MONTHS, whole_words
 
 
@@ -121,9 +123,9 @@ def held_out_accuracy(texts: list[str], ways: list[str]) -> float:
 @pytest.mark.parametrize("matter", ["capital", "feast"])
 def test_surface_form_does_not_tell_the_mechanism(matter: Any) -> None:
     rng = random.Random(5)
-    ways = crossing.WAYS[matter]
-    drawn = [crossing.situation(matter, rng, "train") for _ in range(1200)]
-    prefixes = [crossing.prefix(s, rng.choice(ways), rng.choice(tuple(LEADS)), rng) for s in drawn]
+    ways = WAYS[matter]
+    drawn = [situation(matter, rng, "train") for _ in range(1200)]
+    prefixes = [prefix(s, rng.choice(ways), rng.choice(tuple(LEADS)), rng) for s in drawn]
     labels = [p.way for p in prefixes]
     chance, error = 1 / len(ways), (0.25 / 600) ** 0.5
     assert abs(held_out_accuracy([masked(p.text) for p in prefixes], labels) - chance) < 4 * error
@@ -156,7 +158,7 @@ def test_one_of_them_leaves_every_way_open() -> None:
     truths = [d.truth for d in documents("facts", "train", 0, 6000)]
     open_ended = [t for t in truths if t["task"] == "either"]
     assert all("one of them" in t["prompt"] for t in open_ended)
-    for matter, ways in crossing.WAYS.items():
+    for matter, ways in WAYS.items():
         counts = Counter(t["way"] for t in open_ended if t["matter"] == matter)
         total = sum(counts.values())
         for way in ways:
@@ -223,7 +225,7 @@ def test_documents_fit_into_a_row() -> None:
     assert len(whole_words()) == len(set(whole_words())) == 152
 
 
-def a_few() -> list[crossing.Crossed]:
+def a_few() -> list[Crossed]:
     return [p for p in crossed() if p.situation.matter == "feast"][:4] + list(crossed()[:4])
 
 

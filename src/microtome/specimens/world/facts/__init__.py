@@ -3,7 +3,8 @@
     table      284 facts of six relations, one of them with two keys
     recall     one fact, stated or asked for
     branches   prefixes that several mechanisms continue, each in its own words
-    crossing   the same answer by several mechanisms, in the same words
+    crossing   the same answer by several mechanisms, in the same words: `statements` has the
+               words, `situation` the people, `prefixes` the crossed set
     rules      rules with rare exceptions: shortcuts to a wrong answer
     forms      the surface forms of an answer
     confirm    which mechanism runs, by ablation
@@ -17,7 +18,7 @@ import random
 
 from microtome.specimens.world.document import Document, Split
 from microtome.specimens.world.facts import branches, crossing, recall, rules
-from microtome.specimens.world.facts.crossing import Crossed, crossed
+from microtome.specimens.world.facts.prefixes import Crossed, crossed
 from microtome.specimens.world.facts.rules import Shortcut, shortcuts
 from microtome.specimens.world.facts.table import facts, mayors
 

@@ -14,8 +14,10 @@ from microtome.specimens.world.facts import recall
 from microtome.specimens.world.facts.ablation import Span, probabilities, without_mlps
 from microtome.specimens.world.facts.branches import document as branch
 from microtome.specimens.world.facts.confirm import confirm
-from microtome.specimens.world.facts.crossing import Crossed, Situation, Way, crossed, situation
+from microtome.specimens.world.facts.prefixes import Crossed, crossed
 from microtome.specimens.world.facts.rules import shortcuts
+from microtome.specimens.world.facts.situation import Situation, situation
+from microtome.specimens.world.facts.statements import Way
 from microtome.specimens.world.facts.table import facts, mayors
 from microtome.specimens.world.scoring import scores
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from microtome.specimens.world.facts.ablation import probabilities
-from microtome.specimens.world.facts.crossing import Crossed, Way
+from microtome.specimens.world.facts.prefixes import Crossed
+from microtome.specimens.world.facts.statements import Way
 
 
 @dataclass(frozen=True)
