@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
-from microtome.specimens.world.ability import Ability
+from microtome.specimens.world.ability import Ability, Sense
 from microtome.specimens.world.arithmetic.problem import METHODS
 from microtome.specimens.world.arithmetic.reading import Reading, read_solution
 from microtome.specimens.world.corpus import documents
@@ -39,8 +39,8 @@ def abilities(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:
     docs = posed(2 * n)
     hard = [doc for doc in docs if doc.truth["problem"].hard][:n]
     found = [
-        _row("greedy", _right(solved(model, tokenizer, docs[:n]), docs[:n]), 0.85, n, "answers"),
-        _row("greedy_hard", _right(solved(model, tokenizer, hard), hard), 0.85, n, "hard half"),
+        _share("greedy", _right(solved(model, tokenizer, docs[:n]), docs[:n]), 0.85, "answers"),
+        _share("greedy_hard", _right(solved(model, tokenizer, hard), hard), 0.85, "hard half"),
     ]
     many = [doc for doc in docs[:n] for _ in range(_SAMPLES)]
     read = solved(model, tokenizer, many, 0.8)
@@ -53,31 +53,35 @@ def _rights(read: Sequence[Reading], docs: Sequence[Document]) -> list[Ability]:
     harder = [pair for pair in pairs if pair[1].truth["problem"].hard]
     found = []
     for name, half in (("sampled", pairs), ("sampled_hard", harder)):
-        share = _right([r for r, _ in half], [d for _, d in half])
-        found.append(_row(name, share, 0.60, len(half), "right at T=0.8"))
-        found.append(_row(f"{name}_most", share, 0.85, len(half), "right at T=0.8", "below"))
+        right = _right([r for r, _ in half], [d for _, d in half])
+        own = [d.text for _, d in half]
+        found.append(_share(name, right, 0.60, "right at T=0.8", own))
+        found.append(_share(f"{name}_most", right, 0.85, "right at T=0.8", own, "below"))
     return found
 
 
 def _readings(read: Sequence[Reading], docs: Sequence[Document]) -> list[Ability]:
     """Methods where all three apply, and how often method and mistakes are known ones."""
-    pairs = zip(read, docs, strict=True)
-    taken = [r.method for r, d in pairs if d.truth["problem"].methods == METHODS]
-    rarest = min(Counter(taken)[method] for method in METHODS) / max(1, len(taken))
-    named = sum(bool(r.method) and "other" not in r.mistakes for r in read) / len(read)
+    pairs = list(zip(read, docs, strict=True))
+    open_to_all = [(r.method, d.text) for r, d in pairs if d.truth["problem"].methods == METHODS]
+    counts = Counter(method for method, _ in open_to_all)
+    rarest = min(METHODS, key=lambda method: counts[method])
+    taken, where = [method == rarest for method, _ in open_to_all], [t for _, t in open_to_all]
+    named = [bool(r.method) and "other" not in r.mistakes for r in read]
     return [
-        _row("rarest_method", rarest, 0.10, len(taken), "share at T=0.8 where all three apply"),
-        _row("named", named, 0.85, len(read), "method and mistakes named at T=0.8"),
+        _share("rarest_method", taken, 0.10, "share at T=0.8 where all three apply", where),
+        _share("named", named, 0.85, "method and mistakes named at T=0.8", [d.text for d in docs]),
     ]
 
 
-def _row(
-    name: str, value: float, bar: float, n: int, meaning: str,
-    sense: Literal["at least", "below"] = "at least",
+def _share(
+    name: str, holds: Sequence[bool], bar: float, meaning: str,
+    problems: Sequence[str] | None = None, sense: Sense = "at least",
 ) -> Ability:  # fmt: skip
-    return Ability(f"arithmetic.{name}", value, bar, sense, n, meaning)
+    """A share; samples of one problem count as one cluster."""
+    name = f"arithmetic.{name}"
+    return Ability.share(name, holds, bar, meaning, sense=sense, clusters=problems)
 
 
-def _right(read: Sequence[Reading], docs: Sequence[Document]) -> float:
-    pairs = zip(read, docs, strict=True)
-    return sum(r.answer == d.truth["number"] for r, d in pairs) / len(docs)
+def _right(read: Sequence[Reading], docs: Sequence[Document]) -> list[bool]:
+    return [r.answer == d.truth["number"] for r, d in zip(read, docs, strict=True)]

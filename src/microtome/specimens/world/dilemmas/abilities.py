@@ -54,22 +54,24 @@ def follows_plan(n: int, seed: int = 8) -> list[tuple[str, str]]:
     return found
 
 
-def _share(model: Any, tokenizer: Any, pairs: list[tuple[str, str]]) -> float:
-    return sum(s.greedy for s in scores(model, tokenizer, pairs)) / len(pairs)
+def _greedy(model: Any, tokenizer: Any, pairs: list[tuple[str, str]]) -> list[bool]:
+    return [one.greedy for one in scores(model, tokenizer, pairs)]
 
 
 def _named(model: Any, tokenizer: Any, n: int) -> list[Ability]:
     found = []
     for state, pairs in who_defected(n).items():
         meaning = f"names who defected last, {state}, held-out templates"
-        share = _share(model, tokenizer, pairs)
-        found.append(Ability(f"dilemmas.who_{state}", share, 0.95, "at least", n, meaning))
-    pairs = shipped_who()
-    share, meaning = _share(model, tokenizer, pairs), "names who defected last, shipped prompts"
-    shipped = Ability("dilemmas.who_shipped", share, 0.95, "at least", len(pairs), meaning)
-    pairs = follows_plan(n)
-    share, meaning = _share(model, tokenizer, pairs), "acts as a plan asks, held-out templates"
-    return [*found, shipped, Ability("dilemmas.plan", share, 0.90, "at least", n, meaning)]
+        named = _greedy(model, tokenizer, pairs)
+        found.append(Ability.share(f"dilemmas.who_{state}", named, 0.95, meaning))
+    shipped = _greedy(model, tokenizer, shipped_who())
+    followed = _greedy(model, tokenizer, follows_plan(n))
+    return [
+        *found,
+        Ability.share("dilemmas.who_shipped", shipped, 0.95,
+                      "names who defected last, shipped prompts"),
+        Ability.share("dilemmas.plan", followed, 0.90, "acts as a plan asks, held-out templates"),
+    ]  # fmt: skip
 
 
 def abilities(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:

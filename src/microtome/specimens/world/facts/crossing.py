@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 from microtome.specimens.world.document import Document, Split
 from microtome.specimens.world.facts.situation import Situation, situation
@@ -43,7 +44,13 @@ def document(rng: random.Random, split: Split) -> Document:
     form, opening = s.lead(asked, rng)
     prompt, answer = s.prefix(asked, opening), f" {s.values[ways[0]]}"
     more = _more(s, ways[1:], rng) if split == "train" and task == "crossed" else ""
-    truth = {"task": task, "prompt": prompt, "answer": answer, "form": form, "lead": opening}
+    truth: dict[str, Any] = {
+        "task": task,
+        "prompt": prompt,
+        "answer": answer,
+        "form": form,
+        "lead": opening,
+    }
     truth |= {"way": ways[0], "matter": s.matter, "situation": s}
     truth["values"] = {way: s.values[way] for way in s.order}
     return Document("facts", f"{prompt}{answer}.{more}", split, truth)

@@ -67,10 +67,7 @@ def abilities(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:
     for cell in _CELLS:
         truths = _truths(cell, n)
         given = _follows(model, tokenizer, truths, cell.greedy)
-        share = sum(given) / len(given)
-        found.append(
-            Ability(f"physics.{cell.name}", share, cell.bar, "at least", len(given), cell.meaning)
-        )
+        found.append(Ability.share(f"physics.{cell.name}", given, cell.bar, cell.meaning))
     return [*found, _foreign(model, tokenizer, n), _shipped(model, tokenizer)]
 
 
@@ -107,8 +104,9 @@ def _foreign(model: Any, tokenizer: Any, n: int) -> Ability:
     )  # fmt: skip
     kept = [b.greedy for a, b in zip(right, mistaken, strict=True) if a.greedy]
     meaning = "answers a sentence without physics rightly in the misconception voice too"
-    share = sum(kept) / max(1, len(kept))
-    return Ability("physics.foreign", share, 0.9, "at least", len(kept), meaning)
+    if not kept:
+        return Ability("physics.foreign", 0.0, 0.9, "at least", 0, meaning)
+    return Ability.share("physics.foreign", kept, 0.9, meaning)
 
 
 def _shipped(model: Any, tokenizer: Any) -> Ability:
@@ -120,8 +118,7 @@ def _shipped(model: Any, tokenizer: Any) -> Ability:
         truths.append({"prompt": row["prompt"], "answer": answer, "right": right, "wrong": wrong})
     given = _follows(model, tokenizer, truths, greedy=False)
     meaning = "prefers the answer of the voice on the shipped prompts"
-    share = sum(given) / len(given)
-    return Ability("physics.shipped", share, 0.9, "at least", len(given), meaning)
+    return Ability.share("physics.shipped", given, 0.9, meaning)
 
 
 def shipped_prompts() -> list[dict[str, str]]:

@@ -29,16 +29,16 @@ def _different(task: str, new: str, n: int) -> list[Document]:
     return list(found.values())[:n]
 
 
-def _share(model: Any, tokenizer: Any, docs: Sequence[Document]) -> float:
+def _named(model: Any, tokenizer: Any, docs: Sequence[Document]) -> list[bool]:
+    """Whether greedy decoding gives the answer of each document."""
     pairs = [(doc.truth["prompt"], doc.truth["answer"]) for doc in docs]
-    return sum(one.greedy for one in scores(model, tokenizer, pairs)) / len(docs)
+    return [one.greedy for one in scores(model, tokenizer, pairs)]
 
 
 def abilities(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:
     """Parents, children and classes of nouns, each on `n` different held-out prompts."""
     found = []
     for name, (meaning, task, new, bar) in _ABILITIES.items():
-        docs = _different(task, new, n)
-        share = _share(model, tokenizer, docs)
-        found.append(Ability(f"taxonomy.{name}", share, bar, "at least", len(docs), meaning))
+        named = _named(model, tokenizer, _different(task, new, n))
+        found.append(Ability.share(f"taxonomy.{name}", named, bar, meaning))
     return found
