@@ -1,15 +1,13 @@
 """Where documents hold what is excluded: many documents at once, by hashes of runs of words.
 
 Words become numbers (0 for every word that nothing excluded has), documents one long row with a 0
-between them. For every length L a rolling hash h_L[i] = h_(L-1)[i] p + m[word i+L-1] of all runs
-meets a table of the runs that are excluded; what passes the table is compared word by word.
+between them, in which `runs` finds what is excluded.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -17,13 +15,11 @@ import numpy as np
 
 from microtome.errors import ModelError
 from microtome.specimens.world.exclusion import RUN, Excluded
-from microtome.specimens.world.words import STOP_WORDS, content, template_words, word, words
+from microtome.specimens.world.runs import Numbers, Runs
+from microtome.specimens.world.words import STOP_WORDS, content, template_words, words
 
-_BITS = 22
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _FILLED = r"[^ ]+(?: [^ ]+){0,3}"
 """What a slot may hold: one to four words."""
-_REMEMBERED = 500_000
 
 
 @dataclass(frozen=True)
@@ -35,73 +31,18 @@ class Hit:
     found: str
 
 
-class _Numbers(dict[str, int]):
-    """token -> number of its word; 0 if nothing excluded has it, -1 for bare punctuation."""
-
-    def __init__(self, known: Iterable[str]) -> None:
-        super().__init__()
-        self.known = {own: number for number, own in enumerate(known, 1)}
-
-    def __missing__(self, token: str) -> int:
-        own = word(token)
-        number = self.known.get(own, 0) if own else -1
-        if len(self) < _REMEMBERED:
-            self[token] = number
-        return number
-
-
-class _Runs:
-    """Excluded runs of words, as numbers, by their length."""
-
-    def __init__(self) -> None:
-        self.owners: dict[tuple[int, ...], list[int]] = defaultdict(list)
-
-    def add(self, run: Sequence[int], owner: int) -> None:
-        if owner not in self.owners[tuple(run)]:
-            self.owners[tuple(run)].append(owner)
-
-    def find(self, row: np.ndarray, mixed: np.ndarray) -> list[tuple[int, tuple[int, ...]]]:
-        """(start, run) of every excluded run in a row of numbers: [word]."""
-        found = []
-        values, hashes = mixed[row], mixed[row]
-        lengths = sorted({len(run) for run in self.owners})
-        for length in range(1, max(lengths, default=0) + 1):
-            if length > 1:
-                hashes = hashes[:-1] * _FACTOR + values[length - 1 :]
-            if length in lengths:
-                found += self._of_length(length, row, hashes, mixed)
-        return found
-
-    def _of_length(
-        self, length: int, row: np.ndarray, hashes: np.ndarray, mixed: np.ndarray
-    ) -> list[tuple[int, tuple[int, ...]]]:
-        runs = np.array([run for run in self.owners if len(run) == length])
-        own = mixed[runs[:, 0]]
-        for place in range(1, length):
-            own = own * _FACTOR + mixed[runs[:, place]]
-        table = np.zeros(1 << _BITS, dtype=bool)
-        table[_slot(own)] = True
-        starts = np.flatnonzero(table[_slot(hashes)])
-        there = ((int(s), tuple(row[s : s + length].tolist())) for s in starts)
-        return [(start, run) for start, run in there if run in self.owners]
-
-
-def _slot(hashes: np.ndarray) -> np.ndarray:
-    return (hashes >> np.uint64(64 - _BITS)).astype(np.int64)
-
-
 class Overlap:
     """Finds what is excluded in documents; made once, used for many."""
 
     def __init__(self, excluded: Sequence[Excluded]) -> None:
         self.excluded = tuple(excluded)
         known = chain(*(template_words(one.text) + words(" ".join(one.parts)) for one in excluded))
-        self._numbers = _Numbers(dict.fromkeys((*sorted(STOP_WORDS), *known)))
+        self._numbers = Numbers(dict.fromkeys((*sorted(STOP_WORDS), *known)))
         self._content = np.ones(len(self._numbers.known) + 1, dtype=bool)
         self._content[[self._numbers.known[own] for own in STOP_WORDS]] = False
         rng = np.random.default_rng(0)
         self._mixed = rng.integers(0, 2**64, len(self._content), dtype=np.uint64)
-        self._whole, self._parts = _Runs(), _Runs()
+        self._whole, self._parts = Runs(), Runs()
         self._patterns = [_pattern(one.text) for one in excluded]
         for owner, one in enumerate(self.excluded):
             self._whole.add(self._as_numbers(_anchor(one)), owner)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import random
 
+from microtome.specimens.world.arithmetic.chances import p_right, works
 from microtome.specimens.world.arithmetic.problem import METHODS, Method, Problem, draw
 from microtome.specimens.world.arithmetic.reading import Reading, read_solution
-from microtome.specimens.world.arithmetic.solving import KNOWN, Mistake, Work, p_right, work, works
+from microtome.specimens.world.arithmetic.solving import work
+from microtome.specimens.world.arithmetic.step import KNOWN, Mistake, Work
 from microtome.specimens.world.arithmetic.wording import (
     NEUTRAL,
     OPENINGS,

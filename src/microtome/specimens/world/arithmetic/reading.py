@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from microtome.specimens.world.arithmetic.problem import Method, Problem
-from microtome.specimens.world.arithmetic.solving import Mistake, Step, merged, slipped, value
+from microtome.specimens.world.arithmetic.step import Mistake, Step, merged, slipped, value
 
 _EQUATION = re.compile(r"(?<![\d+\-*/=.])(\d{1,9})([+-])(\d{1,9})=(\d{1,9})(?![\d+\-*/]|\.\d)")
 _BOXED = re.compile(r"\\boxed\{(-?\d{1,9})\}")

@@ -6,72 +6,20 @@ Mistakes, each a decision of its own with a rate (0 in easy problems, and where 
 would fall below zero): a *carry slip* (17+8=15, 25-8=27), a *wrong sign* (15+5 for 15-5), an
 *operand lost* (any but those of the first equation, where the text can show which). What follows
 is worked out from the mistake.
-One function writes both a drawn solution and, with scripted decisions, all that are possible.
+`work` writes both a drawn solution and, with scripted decisions, all that are possible (`chances`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import accumulate
-from typing import Literal, NamedTuple
 
 from microtome.specimens.world.arithmetic.problem import CARRY, LOST, MINUS, Method, Problem
+from microtome.specimens.world.arithmetic.step import Mistake, Step, Work, merged, slipped, value
 
-Mistake = Literal["carry slip", "wrong sign", "operand lost", "other"]
-"""What can be wrong with a solution; `other` is read in texts and never written."""
-KNOWN: tuple[Mistake, ...] = ("carry slip", "wrong sign", "operand lost")
 Decide = Callable[[float], bool]
 """Whether a mistake of this rate is made now."""
-
-
-class Step(NamedTuple):
-    """One written equation: left op right = result."""
-
-    left: int
-    op: str
-    right: int
-    result: int
-
-    def __str__(self) -> str:
-        return f"{self.left}{self.op}{self.right}={self.result}"
-
-
-@dataclass(frozen=True)
-class Work:
-    """The equations of one solution and its mistakes in the order in which they were made."""
-
-    method: Method
-    steps: tuple[Step, ...]
-    mistakes: tuple[Mistake, ...]
-
-    @property
-    def answer(self) -> int:
-        """The number in the box: the last result, right or wrong."""
-        return self.steps[-1].result
-
-
-def value(left: int, op: str, right: int) -> int:
-    """The true result of left op right."""
-    return left + right if op == "+" else left - right
-
-
-def slipped(left: int, op: str, right: int) -> int | None:
-    """The result with its carry (or borrowed ten) forgotten; None where there is none."""
-    true = value(left, op, right)
-    if op == "+":
-        return true - 10 if left % 10 + right % 10 >= 10 else None
-    return true + 10 if left % 10 < right % 10 else None
-
-
-def merged(terms: Sequence[int]) -> tuple[int, str, int, int]:
-    """Operands and sign of the last two terms taken together: (left, op, right, sign of it)."""
-    first, second = terms[-2:]
-    if first * second > 0:
-        return abs(first), "+", abs(second), 1 if first > 0 else -1
-    larger, smaller = (first, second) if abs(first) > abs(second) else (second, first)
-    return abs(larger), "-", abs(smaller), 1 if larger > 0 else -1
 
 
 def work(problem: Problem, method: Method, decide: Decide) -> Work:
@@ -132,40 +80,3 @@ class _Pen:
         ten, rest = left + fill, right - fill
         self.steps += [Step(left, "+", fill, ten), Step(ten, "+", rest, ten + rest)]
         return ten + rest
-
-
-@lru_cache(maxsize=4096)
-def works(problem: Problem, method: Method) -> tuple[tuple[Work, float], ...]:
-    """Every solution by this method with its probability under the corpus; these sum to 1."""
-    found: list[tuple[Work, float]] = []
-    script: list[bool] = []
-    while True:
-        rates: list[float] = []
-
-        def decide(rate: float, rates: list[float] = rates, script: list[bool] = script) -> bool:
-            rates.append(rate)
-            if len(rates) > len(script):
-                script.append(False)
-            return script[len(rates) - 1]
-
-        written = work(problem, method, decide)
-        chance = 1.0
-        for rate, made in zip(rates, script, strict=True):
-            chance *= rate if made else 1 - rate
-        found.append((written, chance))
-        while script and script[-1]:
-            script.pop()
-        if not script:
-            return tuple(found)
-        script[-1] = True
-
-
-def p_right(problem: Problem) -> float:
-    """Chance that a solution of the corpus ends in the right answer, whatever its method."""
-    chances = [
-        chance
-        for method in problem.methods
-        for made, chance in works(problem, method)
-        if made.answer == problem.answer
-    ]
-    return sum(chances) / len(problem.methods)
