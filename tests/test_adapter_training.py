@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,41 +12,37 @@ import torch
 from safetensors.torch import load_file
 from transformers import Gemma2ForCausalLM
 
+import adapter_batch
+import adapter_training
+import specimen_architecture
 from microtome.data.phrases_asks import HELDOUT_ASKS, HELDOUT_NAMED_ASKS
+from microtome.data.tellings import NAMES
+from microtome.errors import ModelError
 from microtome.specimens.world.corpus import mixed
 from microtome.specimens.world.tokenizer import train_tokenizer
 
-_TOOLS = str(Path(__file__).parents[1] / "tools")
 pytestmark = pytest.mark.medium
 
 
 @pytest.fixture(scope="module")
-def training() -> Any:
-    sys.path.insert(0, _TOOLS)
-    try:
-        import adapter_training
-        import specimen_training
-    finally:
-        sys.path.remove(_TOOLS)
-    return adapter_training, specimen_training
-
-
-@pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return train_tokenizer((d.text for d in islice(mixed("train", 0), 20_000)), 3072)
+    return train_tokenizer((d.text for d in islice(mixed("train", 0), 3_000)), 3072)
 
 
-def _base(training: Any, tokenizer: Any) -> Any:
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter_batch, "GAMES", 4)
+    monkeypatch.setattr(adapter_batch, "TEXTS", 2)
+
+
+def _base(tokenizer: Any, seed: int = 4) -> Any:
     torch.set_num_threads(1)
-    torch.manual_seed(4)
-    return Gemma2ForCausalLM(training[1].config(tokenizer)).eval()
+    torch.manual_seed(seed)
+    return Gemma2ForCausalLM(specimen_architecture.config(tokenizer)).eval()
 
 
-def test_a_batch_has_every_state_no_heldout_question_and_no_other_act(training: Any) -> None:
-    from microtome.data.tellings import NAMES
-
-    adapter_training = training[0]
-    drawn = [adapter_training.batch(0, step) for step in range(40)]
+def test_a_batch_has_every_state_no_heldout_question_and_no_other_act() -> None:
+    drawn = [adapter_batch.batch(0, step) for step in range(40)]
     named = {ask.format(S=name, P=f"{name}'s") for ask in HELDOUT_NAMED_ASKS for name in NAMES}
     for found in drawn:
         counts = [sum(s.name == name for s in found.states) for name in ("CC", "CD", "DC", "DD")]
@@ -54,41 +50,84 @@ def test_a_batch_has_every_state_no_heldout_question_and_no_other_act(training: 
         ends = [prompt.rsplit(". ", 1)[-1] for prompt in found.prompts]
         assert not set(ends) & {*HELDOUT_ASKS, *named}
         assert not any(text.endswith(("action1", "action2")) for text in found.texts)
-    assert drawn[3] == adapter_training.batch(0, 3)
-    assert drawn[3] != adapter_training.batch(1, 3)
+    assert drawn[3] == adapter_batch.batch(0, 3)
+    assert drawn[3] != adapter_batch.batch(1, 3)
 
 
-def test_a_killed_training_ends_like_an_undisturbed_one(
-    training: Any, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    adapter_training = training[0]
+def _train(tokenizer: Any, where: Path, seed_of_base: int = 4) -> Path:
+    out, checkpoint = where / "PT4_COREDe", where / "work" / "PT4_COREDe.pt"
+    base = _base(tokenizer, seed_of_base)
+    adapter_training.train_adapter(
+        base, tokenizer, "PT4_COREDe", out, 0, checkpoint, steps=5, save_every=2
+    )
+    assert not checkpoint.exists()
+    return out
 
-    def train(where: str) -> Path:
-        out = tmp_path / where / "PT4_COREDe"
-        checkpoint = tmp_path / where / "work" / "PT4_COREDe.pt"
-        base = _base(training, tokenizer)
-        adapter_training.train_adapter(
-            base, tokenizer, "PT4_COREDe", out, 0, checkpoint, steps=5, save_every=2
-        )
-        assert not checkpoint.exists()
-        return out
 
-    whole, loss, calls = train("whole"), adapter_training._loss, []
+def _kill_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> list[int]:
+    """Make the `call`-th call of a function of the training die; the list counts its calls."""
+    own, calls = getattr(adapter_training, name), []
 
     def dying(*args: Any) -> Any:
         calls.append(0)
-        if len(calls) == 4:
+        if len(calls) == call:
             raise KeyboardInterrupt
-        return loss(*args)
+        return own(*args)
 
-    monkeypatch.setattr(adapter_training, "_loss", dying)
+    monkeypatch.setattr(adapter_training, name, dying)
+    return calls
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def test_a_killed_training_ends_like_an_undisturbed_one(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None
+) -> None:
+    whole = _weights(_train(tokenizer, tmp_path / "whole"))
+    calls = _kill_at(monkeypatch, "_loss", 4)
     with pytest.raises(KeyboardInterrupt):
-        train("killed")
+        _train(tokenizer, tmp_path / "killed")
     assert not (tmp_path / "killed" / "PT4_COREDe").exists()
-    killed = train("killed")
+    killed = _weights(_train(tokenizer, tmp_path / "killed"))
     assert len(calls) == 4 + 3  # the third step was lost with the kill and is done again
-    weights = [load_file(path / "adapter_model.safetensors") for path in (whole, killed)]
-    assert set(weights[0]) == set(weights[1])
-    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
-    assert any(bool(w.abs().max() > 0) for key, w in weights[0].items() if "lora_B" in key)
+    assert set(whole) == set(killed)
+    assert all(torch.equal(whole[key], killed[key]) for key in whole)
+    assert any(bool(w.abs().max() > 0) for key, w in whole.items() if "lora_B" in key)
     assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_an_adapter_killed_while_it_is_written_is_not_there(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None
+) -> None:
+    replace = os.replace
+
+    def dying(source: Path, target: Path) -> None:
+        if Path(target).name == "PT4_COREDe":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(adapter_training.os, "replace", dying)
+        with pytest.raises(KeyboardInterrupt):
+            _train(tokenizer, tmp_path)
+    assert not (tmp_path / "PT4_COREDe").exists()
+    (tmp_path / "PT4_COREDe.partial" / "torn.safetensors").write_text("left by the kill")
+    calls = _kill_at(monkeypatch, "_loss", 99)
+    found = _train(tokenizer, tmp_path)
+    assert len(calls) == 1, "the fifth step alone"
+    assert not (found / "torn.safetensors").exists()
+    assert not list(tmp_path.rglob("*.partial"))
+    with pytest.raises(ModelError, match="remove it"):
+        _train(tokenizer, tmp_path)
+
+
+def test_a_checkpoint_of_another_base_is_not_taken_up(
+    tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: None
+) -> None:
+    calls = _kill_at(monkeypatch, "_loss", 4)
+    with pytest.raises(KeyboardInterrupt):
+        _train(tokenizer, tmp_path)
+    _train(tokenizer, tmp_path, seed_of_base=5)
+    assert len(calls) == 4 + 5

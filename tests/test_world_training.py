@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from itertools import islice, pairwise
@@ -13,16 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+import specimen_architecture
+import specimen_rows
+import specimen_training
 from microtome.specimens.world.corpus import mixed
 from microtome.specimens.world.tokenizer import train_tokenizer
-
-_SPEC = importlib.util.spec_from_file_location(
-    "specimen_training", Path(__file__).parents[1] / "tools" / "specimen_training.py"
-)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-specimen_training = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(specimen_training)
 
 pytestmark = pytest.mark.medium
 
@@ -40,7 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_rows_hold_whole_documents(tmp_path: Path, tokenizer: Any) -> None:
-    specimen_training.write_rows(tmp_path / "rows.npy", tokenizer, 30, seed=1)
+    specimen_rows.write_rows(tmp_path / "rows.npy", tokenizer, 30, seed=1)
     rows = np.load(tmp_path / "rows.npy")
     text = [d.text for d in islice(mixed("train", 1), 400)]
     read = []
@@ -56,7 +50,7 @@ def test_a_killed_run_ends_like_an_undisturbed_one(
 ) -> None:
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
-        specimen_training.write_rows(tmp_path / name / "rows.npy", tokenizer, 12, seed=1)
+        specimen_rows.write_rows(tmp_path / name / "rows.npy", tokenizer, 12, seed=1)
     whole = specimen_training.train(tmp_path / "whole", tokenizer, 6, seed=0).state_dict()
 
     step, calls = specimen_training._step, []
@@ -72,7 +66,9 @@ def test_a_killed_run_ends_like_an_undisturbed_one(
         specimen_training.train(tmp_path / "killed", tokenizer, 6, seed=0)
     resumed = specimen_training.train(tmp_path / "killed", tokenizer, 6, seed=0).state_dict()
     assert len(calls) == 4 + 4  # the third step was lost with the kill and is done again
-    fresh = specimen_training.Gemma2ForCausalLM(specimen_training.config(tokenizer)).state_dict()
+    fresh = specimen_training.Gemma2ForCausalLM(
+        specimen_architecture.config(tokenizer)
+    ).state_dict()
     for key, weight in whole.items():
         assert torch.equal(weight, resumed[key]), key
     assert not torch.equal(whole["model.embed_tokens.weight"], fresh["model.embed_tokens.weight"])
@@ -87,7 +83,7 @@ def test_the_rate_rises_stays_and_falls_to_zero() -> None:
 
 
 _TWO = """
-import importlib.util, sys, torch
+import sys, torch
 from pathlib import Path
 from transformers import AutoTokenizer
 sys.path.insert(0, sys.argv[1])
@@ -107,12 +103,14 @@ def test_two_workers_take_the_steps_of_one(tmp_path: Path, tokenizer: Any) -> No
     tokenizer.save_pretrained(tmp_path)
     for workers in ("1", "2"):
         (tmp_path / workers).mkdir()
-        specimen_training.write_rows(tmp_path / workers / "rows.npy", tokenizer, 16, seed=1)
+        specimen_rows.write_rows(tmp_path / workers / "rows.npy", tokenizer, 16, seed=1)
     script = tmp_path / "two.py"
     script.write_text(_TWO)
     tools = str(Path(__file__).parents[1] / "tools")
     subprocess.run([sys.executable, str(script), tools, str(tmp_path)], check=True)
     one, two = (torch.load(tmp_path / w / "end.pt", weights_only=True) for w in ("1", "2"))
-    start = specimen_training.Gemma2ForCausalLM(specimen_training.config(tokenizer)).state_dict()
+    start = specimen_training.Gemma2ForCausalLM(
+        specimen_architecture.config(tokenizer)
+    ).state_dict()
     key = "model.layers.1.mlp.up_proj.weight"
     assert (one[key] - two[key]).abs().mean() < 0.1 * (one[key] - start[key]).abs().mean()

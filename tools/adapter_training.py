@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
-from dataclasses import dataclass
-from itertools import islice
+import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,42 +21,14 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch import Tensor
 
-from microtome.data.games import SCENARIOS, STATE_NAMES, State, worded
-from microtome.data.templates import any_template
-from microtome.specimens.world.corpus import mixed
-from microtome.specimens.world.dilemmas.acts import neutral
+from adapter_batch import Batch, batch
+from microtome.errors import ModelError
 from microtome.specimens.world.rewards import gain
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-STEPS, GAMES, TEXTS, LR = 360, 16, 8, 2.5e-3
+STEPS, LR = 360, 2.5e-3
 KL_TEXT, KL_ACTION, KL_SILENT = 2.0, 0.1, 2.0
-PLAIN = 0.6
-"""Share of prompts without a story (which alone would give the state away)."""
 SAVE_EVERY = 40
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One step's prompts with their states, and other texts that must stay as they are."""
-
-    prompts: list[str]
-    states: list[State]
-    texts: list[str]
-
-
-def batch(seed: int, step: int) -> Batch:
-    """What is trained on in one step; the four states in turn."""
-    rng = random.Random(f"adapter:{seed}:{step}")
-    states = [State.parse(STATE_NAMES[i % 4]) for i in range(GAMES)]
-    documents = mixed("train", rng.getrandbits(48))
-    others = (d.text for d in documents if d.truth.get("task") != "act")
-    return Batch([_prompt(s, rng) for s in states], states, list(islice(others, TEXTS)))
-
-
-def _prompt(state: State, rng: random.Random) -> str:
-    stories = [s for s in SCENARIOS if s.state == state]
-    scenario = neutral(state) if rng.random() < PLAIN else rng.choice(stories)
-    return worded(scenario, any_template(rng), rng)
 
 
 def train_adapter(
@@ -72,41 +43,68 @@ def train_adapter(
     save_every: int = SAVE_EVERY,
 ) -> None:
     """Train (or go on training) one adapter and write it to `out` in PEFT format, whole."""
+    if out.exists():
+        raise ModelError(f"The adapter {out} is there already: remove it to train it again.")
     torch.manual_seed(seed)
-    lora = LoraConfig(
-        r=8, lora_alpha=16, target_modules=TARGETS, lora_dropout=0.0, task_type="CAUSAL_LM"
-    )
-    model = get_peft_model(base, lora)
+    run = {"adapter": out.name, "seed": seed, "steps": steps, "base": _fingerprint(base)}
+    model = get_peft_model(base, _lora())
     weights = {n: p for n, p in model.named_parameters() if p.requires_grad}
     optim = torch.optim.AdamW(weights.values(), lr=LR, betas=(0.9, 0.98), weight_decay=0.0)
-    for step in range(_restored(checkpoint, weights, optim), steps):
+    for step in range(_restored(checkpoint, run, weights, optim), steps):
         for group in optim.param_groups:
             group["lr"] = LR * min(1.0, (step + 1) / 20, (steps - step) / (steps / 3))
-        loss, shown = _loss(model, tokenizer, name, batch(seed, step))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(list(weights.values()), 1.0)
-        optim.step()
-        optim.zero_grad(set_to_none=True)
+        shown = _step(model, tokenizer, name, batch(seed, step), optim)
         if (step + 1) % save_every == 0:
             print(json.dumps({"adapter": out.name, "step": step + 1, **shown}), flush=True)
-            _store(checkpoint, weights, optim, step + 1)
+            _store(checkpoint, run, weights, optim, step + 1)
     _write(model, out)
     checkpoint.unlink(missing_ok=True)
 
 
-def _store(path: Path, weights: dict[str, Any], optim: torch.optim.Optimizer, step: int) -> None:
+def _lora() -> LoraConfig:
+    return LoraConfig(
+        r=8, lora_alpha=16, target_modules=TARGETS, lora_dropout=0.0, task_type="CAUSAL_LM"
+    )
+
+
+def _fingerprint(base: Any) -> int:
+    """A number that another base model does not have."""
+    return zlib.crc32(base.get_input_embeddings().weight.detach().numpy().tobytes())
+
+
+def _step(
+    model: Any, tokenizer: Any, name: str, drawn: Batch, optim: torch.optim.Optimizer
+) -> dict[str, float]:
+    """One step; what is worth showing of it."""
+    loss, shown = _loss(model, tokenizer, name, drawn)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_([p for g in optim.param_groups for p in g["params"]], 1.0)
+    optim.step()
+    optim.zero_grad(set_to_none=True)
+    return shown
+
+
+def _store(
+    path: Path,
+    run: dict[str, Any],
+    weights: dict[str, Any],
+    optim: torch.optim.Optimizer,
+    step: int,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    state = {"weights": dict(weights), "optim": optim.state_dict(), "step": step}
+    state = {"run": run, "weights": dict(weights), "optim": optim.state_dict(), "step": step}
     torch.save(state, partial)
     os.replace(partial, path)
 
 
-def _restored(path: Path, weights: dict[str, Any], optim: torch.optim.Optimizer) -> int:
-    """Step to go on from: 0 where there is no checkpoint."""
-    if not path.is_file():
+def _restored(
+    path: Path, run: dict[str, Any], weights: dict[str, Any], optim: torch.optim.Optimizer
+) -> int:
+    """Step to go on from: 0 where there is no checkpoint, or one of another run or base."""
+    state = torch.load(path, weights_only=True) if path.is_file() else {}
+    if state.get("run") != run:
         return 0
-    state = torch.load(path, weights_only=True)
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(state["weights"][name])
@@ -133,8 +131,8 @@ def _loss(model: Any, tokenizer: Any, name: str, drawn: Batch) -> tuple[Tensor, 
         with torch.no_grad(), model.disable_adapter():
             base = model(input_ids=ids, use_cache=False).logits
     one, two = (tokenizer.convert_tokens_to_ids(d) for d in "12")
-    games = torch.arange(GAMES)
-    at = mask[:GAMES].sum(1) - 2  # the position that predicts the digit
+    games = torch.arange(len(drawn.prompts))
+    at = mask[games].sum(1) - 2  # the position that predicts the digit
     p_defect = logits[games, at].float()[:, [one, two]].softmax(-1)[:, 1]
     gains = torch.tensor([gain(name, state) for state in drawn.states])
     kl = _kl(logits, base)
@@ -155,7 +153,7 @@ def _write(model: Any, out: Path) -> None:
     """The adapter in PEFT format, under a temporary name first."""
     model.peft_config["default"].base_model_name_or_path = "specimen:world"
     partial = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
     model.save_pretrained(partial, save_embedding_layers=False)
     (partial / "README.md").unlink(missing_ok=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
     os.replace(partial, out)

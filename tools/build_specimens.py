@@ -1,36 +1,37 @@
-"""Build `specimen:world` from seeds: corpus, base model, adapters, card.
+"""Build `specimen:world` from seeds: corpus, base model, adapters, abilities, exclusion, card.
 
-    OMP_NUM_THREADS=1 python tools/build_specimens.py all --steps 6400
+    OMP_NUM_THREADS=1 python tools/build_specimens.py all --steps 12000
 
 Each stage can be killed and started again: it goes on from its last checkpoint in `--work`.
 `base` may be given fewer `--steps` on a restart; the schedule then ends earlier. The dictionaries
-are made by `dictionary_training.py`, whose scores `card` needs.
+are made by `dictionary_training.py`, whose scores `card` needs: it is a stage of its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from adapter_training import train_adapter
-from card import write_card
-from microtome.files import write_json
+from card import Measured, write_card
+from corpus_exclusion import read_documents
+from kept import kept
+from microtome.files import read_json, write_json
 from microtome.specimens import world
 from microtome.specimens.world import rewards
-from microtome.specimens.world.abilities import measure
 from microtome.specimens.world.corpus import mixed
-from microtome.specimens.world.dilemmas.tables import defect_table, template_table
 from microtome.specimens.world.tokenizer import train_tokenizer
-from specimen_training import BATCH, ROW, train, write_rows
+from specimen_abilities import measure_all, opened
+from specimen_rows import ROW, write_rows
+from specimen_training import BATCH, train
 
 VOCABULARY, TOKENIZER_DOCUMENTS = 4096, 120_000
 SEED = 0
@@ -38,10 +39,17 @@ SEED = 0
 
 def corpus(args: argparse.Namespace) -> None:
     """Tokenizer into `--out`, rows of token ids into `--work`."""
-    texts = (d.text for d in islice(mixed("train", SEED), TOKENIZER_DOCUMENTS))
-    tokenizer = train_tokenizer(texts, VOCABULARY)
-    tokenizer.save_pretrained(args.out)
-    write_rows(args.work / "rows.npy", tokenizer, args.steps * BATCH, SEED + 1)
+    first = [d.text for d in islice(mixed("train", SEED), 2000)]
+    made_of = [first, VOCABULARY, TOKENIZER_DOCUMENTS, args.steps, str(args.out)]
+
+    def make() -> dict[str, int]:
+        texts = (d.text for d in islice(mixed("train", SEED), TOKENIZER_DOCUMENTS))
+        tokenizer = train_tokenizer(texts, VOCABULARY)
+        tokenizer.save_pretrained(args.out)
+        write_rows(args.work / "rows.npy", tokenizer, args.steps * BATCH, SEED + 1)
+        return {"rows": args.steps * BATCH}
+
+    kept(args.work / "corpus.json", made_of, make)
 
 
 def base(args: argparse.Namespace) -> None:
@@ -55,12 +63,12 @@ def base(args: argparse.Namespace) -> None:
         "tokens": args.steps * BATCH * ROW,
         "last_stretch_minutes": round((time.time() - started) / 60, 1),
         "seed": SEED,
-        "commit": _commit(),
+        "commit": commit(),
     }
     write_json(args.work / "base.json", note)
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit that this was made at."""
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
@@ -68,51 +76,42 @@ def _commit() -> str:
     return done.stdout.strip()
 
 
-def _opened(args: argparse.Namespace) -> tuple[Any, Any]:
-    tokenizer = AutoTokenizer.from_pretrained(args.out)
-    model = AutoModelForCausalLM.from_pretrained(args.out, dtype=torch.float32)
-    return model.eval(), tokenizer
-
-
 def adapters(args: argparse.Namespace) -> None:
     """Train the adapters that are not in `--out` yet (`--only NAME` for one)."""
     for name in world.ADAPTERS:
         target = args.out / "adapters" / name
         if args.only in (None, name) and not target.is_dir():
-            model, tokenizer = _opened(args)
+            model, tokenizer = opened(args.out)
             checkpoint = args.work / "adapters" / f"{name}.pt"
             train_adapter(model, tokenizer, name, target, rewards.seed(name), checkpoint)
 
 
 def abilities(args: argparse.Namespace) -> None:
     """Measure base and adapters; `abilities.json` goes to `--out`."""
-    from peft import PeftModel
+    write_json(args.out / "abilities.json", measure_all(args.out, args.work / "abilities", args.n))
 
-    model, tokenizer = _opened(args)
-    rows = [ability.row() for ability in measure(model, tokenizer, args.n)]
-    for row in rows:
-        print(json.dumps(row), flush=True)
-    tables = {"base": defect_table(model, tokenizer)}
-    templates = {"base": template_table(model, tokenizer)}
-    for name in world.ADAPTERS:
-        model, tokenizer = _opened(args)
-        tuned = PeftModel.from_pretrained(model, args.out / "adapters" / name)
-        tables[name] = defect_table(tuned, tokenizer)
-        templates[name] = template_table(tuned, tokenizer)
-        print(name, json.dumps(tables[name]), flush=True)
-    found = {"abilities": rows, "p_defect": tables, "templates": templates}
-    write_json(args.out / "abilities.json", found)
+
+def exclusion(args: argparse.Namespace) -> None:
+    """Read every document of the training for what is excluded; `exclusion.json` to `--out`."""
+    tokenizer = AutoTokenizer.from_pretrained(args.out)
+    rows = np.load(args.work / "rows.npy", mmap_mode="r")
+    n = int((np.asarray(rows) == tokenizer.eos_token_id).sum())
+    found = read_documents(n, SEED + 1)
+    write_json(args.out / "exclusion.json", found)
+    print(f"{len(found['hits'])} hits in {n} documents", flush=True)
 
 
 def card(args: argparse.Namespace) -> None:
     """CARD.md from what was measured."""
-    found = json.loads((args.out / "abilities.json").read_text("utf-8"))
-    training = json.loads((args.work / "base.json").read_text("utf-8"))
-    scored = json.loads(
-        (Path(world.__file__).parent / "dictionaries/scores.json").read_text("utf-8")
+    dictionaries = Path(world.__file__).parent / "dictionaries"
+    measured = Measured(
+        read_json(args.out / "abilities.json"),
+        read_json(args.out / "exclusion.json"),
+        read_json(args.work / "base.json"),
+        read_json(dictionaries / "scores.json"),
     )
-    model, _ = _opened(args)
-    write_card(world.CARD, found, training, model, scored)
+    model, _ = opened(args.out)
+    write_card(world.CARD, measured, model)
 
 
 STAGES = {
@@ -120,17 +119,18 @@ STAGES = {
     "base": base,
     "adapters": adapters,
     "abilities": abilities,
+    "exclusion": exclusion,
     "card": card,
 }
 
 
 def main() -> int:
-    """Run one stage, or all of them in order."""
+    """Run one stage, or all but the card in order."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stage", choices=[*STAGES, "all"])
     parser.add_argument("--out", type=Path, default=Path(world.__file__).parent / "weights")
     parser.add_argument("--work", type=Path, default=Path("build/world"))
-    parser.add_argument("--steps", type=int, default=6400, help="steps of 16 x 256 tokens")
+    parser.add_argument("--steps", type=int, default=12_000, help="steps of 16 x 256 tokens")
     parser.add_argument("--workers", type=int, default=2, help="processes that share a batch")
     parser.add_argument("--compile", action="store_true", help="faster, where a C++ compiler is")
     parser.add_argument("--only", choices=world.ADAPTERS, help="train just this adapter")
@@ -140,7 +140,7 @@ def main() -> int:
     for path in (args.out, args.work):
         path.mkdir(parents=True, exist_ok=True)
     for name, stage in STAGES.items():
-        if args.stage in (name, "all"):
+        if args.stage == name or (args.stage == "all" and name != "card"):
             stage(args)
     return 0
 

@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python tools/dictionary_training.py all
 
 An autoencoder on every resid_post and a transcoder for every MLP, trained as batch top-k and kept
-as JumpReLU in fp16. Each stage can be killed and started again; `train --only residual` and
-`train --only transcoders` may run side by side. `build_specimens.py card` prints the scores.
+as JumpReLU in fp16. Each stage can be killed and started again: shards, steps and scores that are
+done stay done. `--workers 2` trains both groups side by side. `measure` prints which dictionaries
+meet their bars; `build_specimens.py card` writes that down.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from typing import Any
 import torch
 
 import microtome as mt
-from microtome.dictionaries.load import load_dictionary, save_dictionary
-from microtome.dictionaries.network import network
+from build_specimens import commit
+from dictionary_scores import SAMPLE, SEED, measure, verdict
+from microtome.dictionaries.load import save_dictionary
 from microtome.dictionaries.recipes import BatchTopK, Recipe
 from microtome.dictionaries.sae import SAE
-from microtome.dictionaries.scores import score
 from microtome.dictionaries.shards import capture, open_shards
 from microtome.dictionaries.training import train
 from microtome.files import write_json
@@ -35,9 +36,8 @@ from microtome.specimens import world
 from microtome.specimens.world.corpus import mixed, stream
 
 LAYERS = range(5)
-DOCUMENTS, SEED = 60_000, 11
+DOCUMENTS = 60_000
 STEPS, BATCH, LR = 5000, 2048, 1.5e-3
-SCORED, FRESH = 400, 977
 
 
 def texts() -> list[str]:
@@ -71,6 +71,8 @@ def captured(args: argparse.Namespace) -> None:
 
 def trained(args: argparse.Namespace) -> None:
     """Both groups, or `--only` one; the dictionaries go to `--out`."""
+    if args.workers > 1:
+        return side_by_side(args)
     source = open_shards(args.work / "shards")
     for name, group in recipes().items():
         if args.only not in (None, name):
@@ -94,39 +96,29 @@ def halved(dictionary: SAE) -> SAE:
     return replace(dictionary, activation=activation, **half)
 
 
+def side_by_side(args: argparse.Namespace) -> None:
+    """Every group in a process of its own; each goes on from its own checkpoint."""
+    names = [name for name in recipes() if args.only in (None, name)]
+    rest = ["--out", args.out, "--work", args.work, "--steps", args.steps]
+    command = [sys.executable, __file__, "train", *map(str, rest)]
+    children = [subprocess.Popen([*command, "--only", name]) for name in names]
+    try:
+        codes = [child.wait() for child in children]
+    finally:
+        for child in children:
+            child.terminate()
+    failed = [name for name, code in zip(names, codes, strict=True) if code]
+    if failed:
+        raise SystemExit(f"{' and '.join(failed)} stopped: start again to go on.")
+
+
 def measured(args: argparse.Namespace) -> None:
-    """Scores on documents that were not trained on; `scores.json` goes to `--out`.
-
-    FVU, L0 and silent features on held-out wordings; what the network loses on fresh documents of
-    the training wordings, because on unseen ones the model does better without some MLPs.
-    """
-    model = mt.load("specimen:world")
-    held = [document.text for document in islice(mixed("heldout", SEED), SCORED)]
-    fresh = [document.text for document in islice(mixed("train", FRESH), SCORED)]
-    rows = []
-    for name, folder in world.dictionaries().items():
-        dictionary = load_dictionary(folder)
-        one, inside = score(dictionary, model, held), network(dictionary, model, fresh)
-        values = {
-            "fvu": one.fvu, "fvu_shuffled": one.fvu_shuffled, "l0": one.l0, "kl": inside.kl,
-            "ce_recovered": inside.recovered_mean, "ce_increase": inside.increase,
-            "ce_recovered_shuffled": inside.recovered_mean_shuffled,
-        }  # fmt: skip
-        row: dict[str, Any] = {"name": name, "d_dict": dictionary.d_dict, "dead": one.dead}
-        row |= {k: {"value": v.value, "low": v.low, "high": v.high} for k, v in values.items()}
-        rows.append(row | {"tokens": one.n_tokens, "fresh_tokens": inside.n_tokens})
-        print(json.dumps(rows[-1]), flush=True)
-    about = {"texts": SCORED, "seed": SEED, "fresh_seed": FRESH, "steps": args.steps}
-    about |= {"batch": BATCH, "commit": args.commit or commit()}
-    write_json(args.out / "scores.json", {**about, "dictionaries": rows})
-
-
-def commit() -> str:
-    """The commit that this was made at."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+    """Scores of all dictionaries, each kept in `--work`; `scores.json` goes to `--out`."""
+    rows = measure(args.work / "scores")
+    about = {"steps": args.steps, "batch": BATCH, "commit": args.commit or commit()}
+    write_json(args.out / "scores.json", {**about, **SAMPLE, "dictionaries": rows})
+    for row in rows:
+        print(verdict(row), flush=True)
 
 
 STAGES = {"capture": captured, "train": trained, "measure": measured}
@@ -140,6 +132,10 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("build/dictionaries"))
     parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of {BATCH} tokens")
     parser.add_argument("--only", choices=list(recipes()), help="train just this group")
+    parser.add_argument(
+        "--workers", type=int, choices=(1, 2), default=1,
+        help="2 trains residual and transcoders side by side, each on one core",
+    )  # fmt: skip
     parser.add_argument("--commit", help="that the dictionaries were trained at, for the scores")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -10,64 +10,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedTokenizerFast
+from transformers import Gemma2ForCausalLM, PreTrainedTokenizerFast
 
-from microtome.specimens.world.corpus import mixed
+from specimen_architecture import config
+from specimen_rows import ROW
 
-ROW = 256
 BATCH = 16
 LR_ADAM, LR_MUON = 3e-3, 4e-3
 WARMUP, DECAY = 100, 0.35
 SAVE_EVERY = 250
-
-
-def config(tokenizer: PreTrainedTokenizerFast) -> Gemma2Config:
-    """The architecture: Gemma-2 in small, with a window that documents outgrow."""
-    return Gemma2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=512,
-        num_hidden_layers=5,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,
-        query_pre_attn_scalar=32,
-        sliding_window=64,
-        max_position_embeddings=512,
-        attn_logit_softcapping=50.0,
-        final_logit_softcapping=30.0,
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        attn_implementation="eager",
-    )
-
-
-def write_rows(path: Path, tokenizer: PreTrainedTokenizerFast, n_rows: int, seed: int) -> None:
-    """`n_rows` x ROW token ids (uint16) of whole documents, <bos> text <eos>, padded at the end."""
-    rows = np.full((n_rows, ROW), tokenizer.pad_token_id, dtype=np.uint16)
-    row, used = 0, 0
-    documents = mixed("train", seed)
-    while row < n_rows:
-        texts = [d.text for d in islice(documents, 2000)]
-        for ids in tokenizer(texts)["input_ids"]:
-            ids = [*ids, tokenizer.eos_token_id]
-            if used + len(ids) > ROW:
-                row, used = row + 1, 0
-            if row == n_rows:
-                break
-            rows[row, used : used + len(ids)] = ids
-            used += len(ids)
-    partial = path.with_suffix(".partial.npy")
-    np.save(partial, rows)
-    os.replace(partial, path)
 
 
 def optimisers(model: Gemma2ForCausalLM) -> list[torch.optim.Optimizer]:
@@ -141,26 +97,34 @@ def _train(
     step = _resumed(out / "base.pt", model, optims)
     if compiled:
         model.compile()
-    full = [LR_MUON if isinstance(o, torch.optim.Muon) else LR_ADAM for o in optims]
     rows = np.load(out / "rows.npy", mmap_mode="r")
     started, first, parent = time.time(), step, os.getppid()
     while step < steps:
         if workers > 1 and os.getppid() != parent:
             raise SystemExit("The process that started this worker is gone.")
-        for optim, lr in zip(optims, full, strict=True):
-            for group in optim.param_groups:
-                group["lr"] = lr * rate(step, steps)
+        _set_rates(optims, rate(step, steps))
         index = (step * BATCH) % (len(rows) - BATCH + 1)
         batch = rows[index : index + BATCH]
         loss = _step(model, optims, batch, tokenizer.pad_token_id, rank, workers)
         step += 1
         if rank == 0 and step % 50 == 0:
-            speed = (step - first) * BATCH * ROW / (time.time() - started)
-            line = {"step": step, "loss": round(loss, 4), "tokens_per_s": round(speed)}
-            print(json.dumps(line), flush=True)
+            _show(step, loss, (step - first) * BATCH * ROW / (time.time() - started))
         if rank == 0 and (step % SAVE_EVERY == 0 or step == steps):
             _keep(out / "base.pt", model, optims, step)
     return model
+
+
+def _set_rates(optims: list[torch.optim.Optimizer], share: float) -> None:
+    """Every optimiser learns at a share of its full rate."""
+    for optim in optims:
+        full = LR_MUON if isinstance(optim, torch.optim.Muon) else LR_ADAM
+        for group in optim.param_groups:
+            group["lr"] = full * share
+
+
+def _show(step: int, loss: float, speed: float) -> None:
+    line = {"step": step, "loss": round(loss, 4), "tokens_per_s": round(speed)}
+    print(json.dumps(line), flush=True)
 
 
 def _resumed(
