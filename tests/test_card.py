@@ -1,4 +1,4 @@
-"""The card says what was measured: intervals, templates, exclusion, and every bar that is missed."""
+"""The card says what was measured: intervals, templates, exclusion, and each bar missed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Voice, domain and content kept apart: on planted codes, and on the specimen's feature 36."""
+"""Voice, domain and content kept apart: on planted codes, and on the specimen as read plainly."""
 
 import json
 import re
@@ -144,48 +144,6 @@ def stated_lines():
     ]  # fmt: skip
 
 
-def test_feature_36_fires_after_the_same_markers_before_anything(world):
-    """Read at the last token through plain hooks and numpy, from the dictionary's weights."""
-    from microtome.dictionaries.load import load_dictionary
-    from microtome.specimens.world.corpus import documents
-
-    own = load_dictionary("specimen:world/resid_post_0", model=world)
-    w, b = (t[36].double().numpy() for t in (own.w_enc, own.b_enc))
-    shift = 0 if own.b_in is None else own.b_in.double().numpy()
-    caught = {}
-    block = world.hf.get_submodule("model.layers.0")
-    hook = block.register_forward_hook(
-        lambda _, __, out: caught.update(h=out[0] if isinstance(out, tuple) else out)
-    )
-
-    def reads(prompt):
-        world.hf(**world.tokenizer(prompt, return_tensors="pt"))
-        h = caught["h"].detach().double().numpy()
-        return max(0.0, float((h.reshape(-1, h.shape[-1])[-1] - shift) @ w + b))
-
-    elsewhere = [
-        d.truth["prompt"] for kind in ("taxonomy", "facts") for d in documents(kind, "heldout", 3)
-    ]
-    elsewhere = [text for text in dict.fromkeys(elsewhere) if text.endswith(" is")][:16]
-    physics = [
-        d.truth["prompt"] for d in documents("physics", "heldout", 3, 200)
-        if d.truth["voice"] == d.truth.get("content") == "none"
-    ][:16]  # fmt: skip
-    marked = {
-        (name, voice): [
-            reads(f"{MARKERS[voice][i % 8]} {text}") for i, text in enumerate(sentences)
-        ]
-        for name, sentences in (("physics", physics), ("elsewhere", elsewhere))
-        for voice in MARKERS
-    }
-    hook.remove()
-    assert len(elsewhere) == len(physics) == 16
-    assert np.mean(marked["physics", "misconception"]) == pytest.approx(7.24, abs=0.5)
-    assert np.mean(marked["elsewhere", "misconception"]) == pytest.approx(7.15, abs=0.5)
-    assert min(marked["elsewhere", "misconception"]) > 4, "16 of 16"
-    assert max(marked["elsewhere", "textbook"]) < 1
-
-
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
     study = Misconceptions(
@@ -195,18 +153,62 @@ def record(tmp_path_factory):
     return run(study, terminal=Terminal())
 
 
+def plainly(world, layer, feature, prompts):
+    """Activations of a feature at the last token, by a plain hook and numpy, from its weights."""
+    from microtome.dictionaries.load import load_dictionary
+
+    own = load_dictionary(f"specimen:world/resid_post_{layer}", model=world)
+    w, b = (t[feature].double().numpy() for t in (own.w_enc, own.b_enc))
+    threshold = float(own.activation.threshold[feature])
+    shift = 0 if own.b_in is None else own.b_in.double().numpy()
+    caught = {}
+    hook = world.hf.get_submodule(f"model.layers.{layer}").register_forward_hook(
+        lambda _, __, out: caught.update(h=out[0] if isinstance(out, tuple) else out)
+    )
+    found = []
+    for prompt in prompts:
+        world.hf(**world.tokenizer(prompt, return_tensors="pt"))
+        h = caught["h"].detach().double().numpy()
+        z = float((h.reshape(-1, h.shape[-1])[-1] - shift) @ w + b)
+        found.append(z if z > threshold else 0.0)
+    hook.remove()
+    return np.array(found)
+
+
 @pytest.mark.medium
-def test_on_the_specimen_feature_36_is_of_the_voice_and_content_is_not_in_these_data(record):
+def test_the_table_holds_what_plain_hooks_read(world, record):
+    study = Misconceptions(model="specimen:world", dtype="float32", layers=(0,))
     table = record.table("factors")
-    row = table[(table["layer"] == 0) & (table["feature"] == 36)].iloc[0]
-    assert row["verdict"] == VOICE
-    assert row["outside_fires"] == row["outside_n"] == 24
-    assert row["inside_after_own_marker"] == pytest.approx(7.24, abs=0.5)
-    assert row["outside_after_own_marker"] == pytest.approx(7.15, abs=0.5)
-    assert table["content_value"].isna().all()
+    assert len(table) > 0
+    pairs = {
+        "inside": of_role(pairs_of(study), "test"),
+        "outside": of_role(factor_pairs(study), "elsewhere"),
+    }
+    for _, row in table.head(3).iterrows():
+        sides = ("correct", "misconception")
+        own, other = sides if row["side"] == "correct" else sides[::-1]
+        for name, chosen in pairs.items():
+            after = {
+                side: plainly(world, 0, row["feature"], [getattr(p, side).prompt for p in chosen])
+                for side in sides
+            }
+            assert row[f"{name}_after_own_marker"] == pytest.approx(after[own].mean(), abs=0.02)
+            assert row[f"{name}_after_other_marker"] == pytest.approx(after[other].mean(), abs=0.02)
+            assert row[f"{name}_fires"] == (after[own] > 0).sum()
+
+
+@pytest.mark.medium
+def test_every_factor_is_in_the_data_and_the_findings_say_the_table(record):
+    table = record.table("factors")
+    assert (table["outside_n"] == 24).all()
+    assert (table["content_n"] == 24).all()
     first, second = (f["text"] for f in record.findings if f["step"] == "factors")
-    assert "Factor content: not in these data." in first
-    assert second.startswith("L0 #36 is of the voice")
+    assert "not in these data" not in first
+    for verdict, count in table["verdict"].value_counts().items():
+        assert f"{count} {verdict}" in first
+    row = table.iloc[0]
+    assert second.startswith(f"L0 #{row['feature']} is {row['verdict']}")
+    assert f"{row['inside_after_own_marker']:.2f} inside the domain" in second
     (control,) = (f["control"] for f in record.findings if f["about"] == "verdicts")
     assert re.match(r"0 of \d+ verdicts are of the voice with labels exchanged", control)
 
