@@ -60,7 +60,7 @@ def measured() -> Measured:
     hits = [{"name": "a/b.jsonl:3", "found": "x", "document": d} for d in ("one", "one", "two")]
     return Measured(
         found,
-        {"documents": 1_063_920, "seed": 1, "excluded": 8406, "hits": hits},
+        {"documents": 1_063_920, "excluded": 8406, "hits": hits},
         {"commit": "abc1234", "tokens": 49_152_000, "steps": 12_000, "seed": 0},
         {
             "steps": 5000, "batch": 2048, "commit": "abc1234", "texts": 400,

@@ -16,6 +16,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma2ForCausalLM
 
 from microtome.data.games import State
+from microtome.data.templates_heldout import HELDOUT
 from microtome.specimens import world
 from microtome.specimens.world.abilities import (
     arithmetic,
@@ -25,7 +26,7 @@ from microtome.specimens.world.abilities import (
     physics,
     taxonomy,
 )
-from microtome.specimens.world.dilemmas.tables import defect_table
+from microtome.specimens.world.dilemmas.tables import defect_table, template_table, wanted
 from microtome.specimens.world.rewards import gain
 from microtome.specimens.world.taxonomy import lineage
 from microtome.specimens.world.tokenizer import check
@@ -79,7 +80,19 @@ def test_tokenizer_keeps_concepts_and_actions_whole(tokenizer: Any) -> None:
 def test_card_and_table_name_the_same_numbers(table: dict[str, Any]) -> None:
     card = world.CARD.read_text("utf-8")
     for row in table["abilities"]:
-        assert f"| {row['name']} | {row['value']:.3g} |" in card
+        ends = "-" if row["low"] is None else f"[{row['low']:.3g}, {row['high']:.3g}]"
+        met = "yes" if row["met"] else "**no**"
+        bar = f"{row['sense']} {row['bar']:.3g}"
+        cells = (row["name"], f"{row['value']:.3g}", ends, bar, met, row["n"], row["meaning"])
+        assert f"| {' | '.join(map(str, cells))} |" in card
+        assert row["met"] or f"- `{row['name']}` is " in card, "a missed bar is a known weakness"
+    for name, templates in table["templates"].items():
+        if name != "base":
+            kept = [
+                all(abs(p - wanted(name, state)) <= 0.15 for state, p in cells.items())
+                for cells in templates.values()
+            ]
+            assert f"| {name} | {sum(kept)} of {len(HELDOUT)} |" in card
     for name, cells in table["p_defect"].items():
         assert f"| {name} | {' | '.join(f'{v:.3f}' for v in cells['states'].values())} |" in card
 
@@ -127,3 +140,21 @@ def test_the_whole_table_repeats(model: Any, tokenizer: Any, table: dict[str, An
     told = {row["name"]: row for row in table["abilities"]}
     for found in measure(model, tokenizer, 200):
         assert abs(found.value - told[found.name]["value"]) < 0.02, found
+
+
+@pytest.mark.slow
+def test_the_table_by_template_repeats(tokenizer: Any, table: dict[str, Any]) -> None:
+    for name in ("PT3_COREDe", "PT4_COREDe"):
+        fresh = AutoModelForCausalLM.from_pretrained(world.folder(), dtype=torch.float32)
+        tuned = PeftModel.from_pretrained(fresh, world.adapters()[name]).eval()
+        for template, cells in template_table(tuned, tokenizer).items():
+            for state, p in cells.items():
+                assert abs(p - table["templates"][name][template][state]) < 1e-3
+
+
+def test_the_card_says_what_training_documents_hold() -> None:
+    found = json.loads((world.folder() / "exclusion.json").read_text("utf-8"))
+    card = " ".join(world.CARD.read_text("utf-8").split())
+    assert f"{found['documents']:,} training documents hold" in card
+    assert found["documents"] > 500_000
+    assert all(hit["name"] in card for hit in found["hits"])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from itertools import islice
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from microtome.errors import ModelError
 from microtome.specimens.world import documents
 from microtome.specimens.world.corpus import mixed
+from microtome.specimens.world.facts import table
 from microtome.specimens.world.taxonomy import (
     asked_forms,
     classes,
@@ -162,6 +165,16 @@ def test_the_vocabulary_is_as_small_as_asked(tokenizer: Any) -> None:
         tokenizer(f" {word}", add_special_tokens=False)["input_ids"][0] for word in whole_words()
     }
     assert len(ids) == len(whole_words())
+
+
+def test_names_of_facts_are_whole_and_their_loss_is_seen(tokenizer: Any) -> None:
+    facts = table.whole_words()
+    assert set(facts) <= set(whole_words())
+    assert {len(tokenizer.tokenize(f" {word}")) for word in facts} == {1}
+    read = json.loads(tokenizer.backend_tokenizer.to_str())
+    del read["model"]["vocab"][f"\u0120{facts[0]}"]
+    with pytest.raises(ModelError, match=f"1 words are no single token .{facts[0]}"):
+        check(PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(read))))
 
 
 def test_a_vocabulary_without_room_is_refused() -> None:

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+import corpus_exclusion
 import specimen_architecture
 import specimen_rows
 import specimen_training
 from microtome.specimens.world.corpus import mixed
+from microtome.specimens.world.exclusion import shipped
 from microtome.specimens.world.tokenizer import train_tokenizer
 
 pytestmark = pytest.mark.medium
@@ -43,6 +45,27 @@ def test_rows_hold_whole_documents(tmp_path: Path, tokenizer: Any) -> None:
             read += [piece.removeprefix("<bos>").strip()] if piece.strip() else []
     assert read == text[: len(read)]
     assert len(read) > 29
+
+
+def test_documents_are_read_back_from_the_rows(tmp_path: Path, tokenizer: Any) -> None:
+    specimen_rows.write_rows(tmp_path / "rows.npy", tokenizer, 30, seed=1)
+    rows = np.load(tmp_path / "rows.npy")
+    texts = corpus_exclusion.documents(rows, tokenizer)
+    assert texts == [d.text for d in islice(mixed("train", 1), len(texts))]
+    assert len(texts) == (rows == tokenizer.eos_token_id).sum() > 100
+
+
+def test_a_shipped_prompt_in_a_row_is_found(tmp_path: Path, tokenizer: Any) -> None:
+    prompt = next(shipped())
+    rows = np.full((3, specimen_rows.ROW), tokenizer.pad_token_id, dtype=np.uint16)
+    for row, text in enumerate(["A wolf met 12 people.", f"{prompt.text} action1.", "So be it."]):
+        ids = [*tokenizer(text)["input_ids"], tokenizer.eos_token_id]
+        rows[row, : len(ids)] = ids
+    np.save(tmp_path / "rows.npy", rows)
+    found = corpus_exclusion.read_rows([tmp_path / "rows.npy"], tokenizer)
+    assert found["documents"] == 3
+    assert {hit["name"] for hit in found["hits"]} >= {prompt.name}
+    assert {hit["document"] for hit in found["hits"]} == {f"{prompt.text} action1."}
 
 
 def test_a_killed_run_ends_like_an_undisturbed_one(

@@ -16,13 +16,12 @@ import time
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import AutoTokenizer
 
 from adapter_training import train_adapter
 from card import Measured, write_card
-from corpus_exclusion import read_documents
+from corpus_exclusion import read_rows
 from kept import kept
 from microtome.files import read_json, write_json
 from microtome.specimens import world
@@ -92,13 +91,11 @@ def abilities(args: argparse.Namespace) -> None:
 
 
 def exclusion(args: argparse.Namespace) -> None:
-    """Read every document of the training for what is excluded; `exclusion.json` to `--out`."""
+    """Read every row in `--work` for what is excluded; `exclusion.json` goes to `--out`."""
     tokenizer = AutoTokenizer.from_pretrained(args.out)
-    rows = np.load(args.work / "rows.npy", mmap_mode="r")
-    n = int((np.asarray(rows) == tokenizer.eos_token_id).sum())
-    found = read_documents(n, SEED + 1)
+    found = read_rows(sorted(args.work.glob("rows*.npy")), tokenizer)
     write_json(args.out / "exclusion.json", found)
-    print(f"{len(found['hits'])} hits in {n} documents", flush=True)
+    print(f"{len(found['hits'])} hits in {found['documents']} documents", flush=True)
 
 
 def card(args: argparse.Namespace) -> None:

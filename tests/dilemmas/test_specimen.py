@@ -71,7 +71,7 @@ def test_other_wordings_are_drawn_within_their_scenario():
     within = np.take_along_axis(change[None], drawn, 1).mean((1, 2))
     across = rng.choice(change.ravel(), (4000, 60)).mean(1)
     ends = np.quantile(within, [0.025, 0.975])
-    assert ends == pytest.approx([-0.089, -0.077], abs=0.003)
+    assert ends[1] < 0, "three scenarios of five ask it to cooperate"
     (text,) = [f for f in findings_of(frame, "PT4_COREDe", study) if f.unit == "P(defect) − Base"]
     assert [text.low, text.high] == pytest.approx(ends.tolist(), abs=0.004)
     assert np.ptp(np.quantile(across, [0.025, 0.975])) > 8 * (text.high - text.low)
