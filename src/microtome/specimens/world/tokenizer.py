@@ -63,6 +63,13 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
             f"A vocabulary of {vocab_size} leaves {room} tokens beside {len(words)} whole words: "
             f"ask for at least {len(words) + 512}."
         )
+    tokenizer = _wrapped(_with_words(_core(_without(texts, words), room), words))
+    check(tokenizer)
+    return tokenizer
+
+
+def _core(texts: Iterable[str], size: int) -> Tokenizer:
+    """Byte-level BPE of single digits and merges, trained on texts."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -72,19 +79,23 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
     )
     core.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=room,
+        vocab_size=size,
         special_tokens=[PAD, EOS, BOS, UNK],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    core.train_from_iterator(_without(texts, words), trainer)
-    core = _with_words(core, words)
+    core.train_from_iterator(texts, trainer)
+    return core
+
+
+def _wrapped(core: Tokenizer) -> PreTrainedTokenizerFast:
+    """The tokenizer as transformers has it; a <bos> opens every text."""
     core.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A",
         pair=f"{BOS} $A {BOS} $B",
         special_tokens=[(BOS, core.token_to_id(BOS))],
     )
-    tokenizer = PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=core,
         bos_token=BOS,
         eos_token=EOS,
@@ -94,8 +105,6 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         model_max_length=512,
         clean_up_tokenization_spaces=False,
     )
-    check(tokenizer)
-    return tokenizer
 
 
 def check(tokenizer: PreTrainedTokenizerFast) -> None:
