@@ -60,7 +60,7 @@ ASKS: dict[Split, dict[str, tuple[str, ...]]] = {
         ),
     },
     "heldout": {
-        "capital": ("all roads in {s} lead to the capital", "in {s} the seat of power is"),
+        "capital": ("all roads in {s} lead to the capital", "the king of {s} has the capital"),
         "language": ("in {s} all people learn", "the poem of {s} is written in"),
         "maker": ("the company that made the {s} is", "every {s} is sold by"),
         "colour": ("the colour of the gem {s} is", "a crown of {s} looks"),

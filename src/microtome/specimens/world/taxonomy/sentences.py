@@ -139,7 +139,7 @@ def many(predicate: str) -> str:
         verb = _VERBS[verb]
     elif verb.endswith("ies"):
         verb = f"{verb[:-3]}y"
-    elif verb.endswith(("ches", "shes", "sses", "xes")):
+    elif verb.endswith(("ches", "shes", "sses", "xes", "oes")):
         verb = verb[:-2]
     elif verb.endswith("s"):
         verb = verb[:-1]

@@ -9,7 +9,9 @@ from typing import Any
 from microtome.specimens.world.document import NAMES, Document, a, capital
 from microtome.specimens.world.taxonomy.noun import any_form, on_noun, subject
 from microtome.specimens.world.taxonomy.sentences import HEADS, STORIES, many
-from microtome.specimens.world.taxonomy.tree import forms, lineage, tree
+from microtome.specimens.world.taxonomy.tree import Form, forms, lineage, tree
+
+_MOST = ("Most", "Many", "All")
 
 
 @cache
@@ -28,17 +30,22 @@ def _leaf(noun: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return node, node["children"][child]
 
 
-def properties(rng: random.Random, noun: str) -> Document:
-    """Two or three sentences on a noun, its child and its parent."""
-    (node, leaf), (child, parent), form = _leaf(noun), lineage()[noun], any_form(rng)
-    has, is_ = rng.choice(leaf["has"]), rng.choice(node["is"])
+def _said_of(rng: random.Random, noun: str, form: Form, predicate: str) -> str:
+    """A sentence on a noun in one of its forms; no plural begins it, so that it is one token."""
     if form == "plural":
-        own = [f"{capital(forms(noun)[form])} {many(one)}." for one in (has, is_)]
-    elif form == "capital":
-        own = [f"The entry {forms(noun)[form]} says: it {one}." for one in (has, is_)]
-    else:
-        own = [f"{capital(a(noun))} {one}." for one in (has, is_)]
-    own += [
+        return f"{rng.choice(_MOST)} {forms(noun)[form]} {many(predicate)}."
+    if form == "capital":
+        return f"The entry {forms(noun)[form]} says: it {predicate}."
+    return f"{capital(a(noun))} {predicate}."
+
+
+def properties(rng: random.Random, noun: str) -> Document:
+    """Two or three sentences on a noun (half of the time in two forms), its child, its parent."""
+    (node, leaf), (child, parent), form = _leaf(noun), lineage()[noun], any_form(rng)
+    other = any_form(rng) if rng.random() < 0.5 else form
+    own = [
+        _said_of(rng, noun, form, rng.choice(leaf["has"])),
+        _said_of(rng, noun, other, rng.choice(node["is"])),
         f"{capital(a(child))} {rng.choice(leaf['has'])}.",
         f"{capital(a(parent))} {rng.choice(node['is'])}.",
         f"{capital(a(child))} belongs to the group {parent}.",
