@@ -112,7 +112,7 @@ class Circuits(Step):
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "circuits_summary" not in tables:
             return Conclusion(
-                [Finding("No circuit was searched: circuits are off, or no pair is named.")]
+                [Finding.stated("No circuit was searched: circuits are off, or no pair is named.")]
             )
         lines = tables["circuits_summary"].to_dict("records")
         held_out = tables.get("circuits_held_out")

@@ -14,7 +14,9 @@ def ablation_findings(made: Rows, tables: Tables, study: Configuration) -> list[
     """One sentence over all layers, one per layer and side, one on token detectors."""
     if not made:
         return [
-            Finding("Nothing was ablated: no feature fires in enough pairs, or none is held out.")
+            Finding.stated(
+                "Nothing was ablated: no feature fires in enough pairs, or none is held out."
+            )
         ]
     own = [_one(row, study) for row in made]
     return [*_overall(made, study), *own, *_after_the_answer(tables), _tokens(tables)]
@@ -27,7 +29,7 @@ def _after_the_answer(tables: Tables) -> list[Finding]:
     if not late.any():
         return []
     return [
-        Finding(
+        Finding.stated(
             f"On {int(late.sum())} of {len(late)} prompts to select on the features were read on "
             f"the answer's own tokens; ablating them acts on an answer only through tokens before "
             f"it, so on an answer of one token mostly not at all.",
@@ -46,7 +48,7 @@ def _overall(made: Rows, study: Configuration) -> list[Finding]:
     rest, n, floor = len(predicted) - len(own), own[0]["n_random"], own[0]["smallest_p"]
     explored = f"; {rest} more have no such feature and are exploratory" if rest else ""
     return [
-        Finding(
+        Finding.stated(
             f"In {significant} of {len(own)} ablations (layer × side) with a feature claimed by "
             f"the contrast, the answer moves in the predicted direction by more than under random "
             f"atoms of the same size at the same tokens (q ≤ {study.alpha:.2g}, Benjamini-Hochberg "
@@ -76,7 +78,7 @@ def _one(row: dict[str, Any], study: Configuration) -> Finding:
     where = f"layer {row['layer']}"
     of = f", higher in {row['side']} members," if row["predicted"] else ""
     claimed = f" ({row['n_claimed']} claimed by the contrast)" if len(features) > 1 else ""
-    return Finding(
+    return Finding.stated(
         f"Without {named}{claimed} of {where}{of} {_moved(row)}; "
         f"{_beside(row, study)}. It falls on {row['decreased']}, rises on {row['increased']} and "
         f"stays within {study.tolerance:g} on {row['unchanged']} prompts.",
@@ -115,7 +117,7 @@ def _beside(row: dict[str, Any], study: Configuration) -> str:
 def _tokens(tables: Tables) -> Finding:
     frame = tables["ablate_features"]
     found = int(frame["token_detector"].sum())
-    return Finding(
+    return Finding.stated(
         f"{found} of {len(frame)} ablated features gain half of their own activation when one of "
         f"their strongest tokens is put into a neutral sentence: these may be detectors of a token "
         f"rather than of who speaks.",

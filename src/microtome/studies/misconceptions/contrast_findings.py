@@ -26,7 +26,7 @@ def _shared(tables: Tables) -> list[Finding]:
     if not same.any():
         return []
     return [
-        Finding(
+        Finding.stated(
             f"In {int(same.sum())} of {len(same)} pairs both members are one prompt, on which "
             f"every difference is exactly 0; they are read on the forced answer tokens instead, "
             f"where the members differ by the very answer.",
@@ -40,19 +40,19 @@ def _survival(found: Contrast, made: dict[str, Rows], study: Configuration) -> F
     floor = smallest_p(n, found.at)
     if not len(found.features):
         few = ": give more pairs, or lower --min-pairs" if n < study.min_pairs else ""
-        return Finding(
+        return Finding.stated(
             f"No feature fires in at least {study.min_pairs} pairs of the {n} to select on, so "
             f"nothing is tested{few}.", n=n, about="survivors",
         )  # fmt: skip
     if floor > alpha:
-        return Finding(
+        return Finding.stated(
             f"Nothing can survive correction: {n} pair{'s' * (n > 1)} to select on give no p-value "
             f"below {floor:.2g}; "
             f"give more pairs.", n=n, about="survivors",
         )  # fmt: skip
     claimed, rows = int(found.claimed.sum()), made["contrast_heldout"]
     confirmed = sum(row["confirmed"] for row in rows)
-    return Finding(
+    return Finding.stated(
         f"{_verdict(claimed, confirmed, bool(rows))} of {len(found.features)} features that fire "
         f"in at least {study.min_pairs} of {n} pairs, {claimed} differ between the members "
         f"(labels exchanged within pairs, which tests symmetry about 0; max-T over all layers, "
@@ -103,7 +103,7 @@ def _best(rows: Rows) -> Rows:
 
 
 def _separation(row: dict[str, Any], study: Configuration) -> Finding:
-    return Finding(
+    return Finding.stated(
         f"The {study.top_n} strongest features of each side at layer {row['layer']} together tell "
         f"the members of held-out pairs apart with AUROC {row['auroc']:.3f}.",
         row["auroc"], row["auroc_low"], row["auroc_high"], unit="AUROC", n=row["n"],
@@ -121,7 +121,7 @@ def _extra(rows: Rows, found: Contrast) -> list[Finding]:
     n, floor = int(own[0]["extra_n"]), smallest_p(int(own[0]["extra_n"]), found.at)
     same = sum(again(row, "extra", found.alpha) for row in own)
     return [
-        Finding(
+        Finding.stated(
             f"On the {n} pairs of the file {same} of {len(own)} confirmed features differ again in "
             f"the same direction (p ≤ {found.alpha:.2g} by max-T and an interval that leaves 0 "
             f"out; {n} pairs reach {floor:.2g} at best; the same pairs for all features, so the "

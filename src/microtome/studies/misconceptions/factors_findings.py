@@ -23,11 +23,11 @@ def factor_findings(
     """The verdicts over all claimed features, the strongest feature, and what the data lack."""
     lacking = _lacking(outside, content)
     if not found:
-        return [Finding(f"No claimed feature to tell voice and domain apart.{lacking}",
+        return [Finding.stated(f"No claimed feature to tell voice and domain apart.{lacking}",
                         n=0, about="verdicts")]  # fmt: skip
     counted = Counter(one.verdict for one in found)
     counts = ", ".join(f"{counted[v]} {v}" for v in VERDICTS if counted[v])
-    first = Finding(
+    first = Finding.stated(
         f"Of {len(found)} claimed features: {counts} (intervals at 1 − {study.alpha:.2g} / "
         f"{len(found)}; the features share their pairs, so the counts have no interval).{lacking}",
         n=len(found), about="verdicts",
@@ -58,7 +58,7 @@ def _strongest(one: Effects, row: dict[str, Any]) -> Finding:
     feature, alone = one.feature, one.alone["outside"]
     assert alone is not None
     marker = "mistaken" if one.side == "misconception" else "right"
-    return Finding(
+    return Finding.stated(
         f"{feature} is {one.verdict}: after the markers of the {marker} voice it reads "
         f"{row['inside_after_own_marker']:.2f} inside the domain and "
         f"{row['outside_after_own_marker']:.2f} before sentences of other kinds (fires in "

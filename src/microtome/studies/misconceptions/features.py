@@ -180,8 +180,8 @@ def _said(
     text = f"Features that fire: {'; '.join(parts)}. Read {where}."
     fvu = _unexplained(fits, list(prompts["pair_id"]), study)
     if fvu is None:
-        return Finding(text, n=len(prompts), about="features")
-    return Finding(
+        return Finding.stated(text, n=len(prompts), about="features")
+    return Finding.stated(
         text, fvu.value, fvu.low, fvu.high, unit="FVU, mean over layers", n=len(prompts),
         about="features", control="the prompts' mean state in place of the features: 1",
     )  # fmt: skip

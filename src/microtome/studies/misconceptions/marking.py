@@ -19,7 +19,7 @@ def stand_in_of(tables: Tables) -> str:
 def named(findings: Sequence[Finding], stand_in: str) -> list[Finding]:
     """The findings of a step that rests on dictionaries, each with the stand-in if there is one."""
     said = f" The features are {stand_in}." if stand_in else ""
-    return [replace(one, text=one.text + said) for one in findings]
+    return [replace(one, answer=one.answer + said) for one in findings]
 
 
 def marked(figures: Sequence[Figure], stand_in: str) -> list[Figure]:

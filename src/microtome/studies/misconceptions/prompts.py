@@ -115,7 +115,7 @@ def _followed(frame: "pd.DataFrame", study: Configuration) -> Finding:
     right = (frame["difference"] > 0).mean()
     followed = share(follows, list(frame["pair_id"]), study.at)
     neither = (frame["answered"] == "neither").mean()
-    return Finding(
+    return Finding.stated(
         f"On {followed.value:.0%} of {followed.n} prompts the more probable of the two answers is "
         f"the one that goes with the prompt's label; the right answer is the more probable one on "
         f"{right:.0%}, and {neither:.0%} of the continuations begin with neither.",
