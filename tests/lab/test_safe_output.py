@@ -65,7 +65,8 @@ def test_no_command_prints_what_acts_on_a_terminal(
 ) -> None:
     names = sorted(path.name for path in (attacked / "runs" / "toy").iterdir())
     for arguments in (
-        ("list",), ("show", names[0]), ("show", names[0], "--evidence"), ("compare", *names), ("verify", names[0]),
+        ("list",), ("show", names[0]), ("show", names[0], "--evidence"), ("compare", *names),
+        ("verify", names[0]),
         ("report", names[0]), ("show", ATTACK), ("run", "toy", "--count", ATTACK),
         ("run", "toy", f"--{ATTACK}"), ("run", ATTACK), (ATTACK,), ("show", ATTACK, "x"),
         ("run", "toy", "--config", ATTACK), ("run", "toy", "--model", ATTACK),
