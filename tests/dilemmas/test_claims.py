@@ -178,12 +178,16 @@ def _one_decides(resample):
 def test_an_interval_has_the_sign_of_the_value_printed():
     for resample, who in (("wordings", "s1, variant 2"), ("scenarios", "s11")):
         change, writes = _one_decides(resample)
-        assert "L0H0 changes most, by -1.0" in change.text
-        assert f"interval {change.low:+.2f} to {change.high:+.2f}" in change.text
-        assert change.low < change.value < change.high < 0
-        assert f"interval {-writes.high:.2f} to {-writes.low:.2f}" in writes.text
-        assert f"without {who} it is -1." in change.text
-        assert f"without {who} it is 1." in writes.text
+        assert "L0H0 changes most, by -1.0" in change.answer
+        assert (
+            f"interval {change.evidence.low:+.2f} to {change.evidence.high:+.2f}" in change.answer
+        )
+        assert change.evidence.low < change.evidence.value < change.evidence.high < 0
+        assert (
+            f"interval {-writes.evidence.high:.2f} to {-writes.evidence.low:.2f}" in writes.answer
+        )
+        assert f"without {who} it is -1." in change.answer
+        assert f"without {who} it is 1." in writes.answer
 
 
 def test_an_effect_that_unrelated_tokens_share_is_said_to_be_unspecific():
@@ -245,7 +249,7 @@ def test_a_silent_model_is_not_narrated():
     both = findings_of(pd.concat([frame, tuned]), "PT2_COREDe", _study())
     assert not any("Base" in f.answer for f in both), "a silent Base is no comparison"
     talks = findings_of(frame, "base", _study(silent_above=0.995))
-    assert "defects with probability" in talks[0].text
+    assert "defects with probability" in talks[0].answer
 
 
 def test_the_lens_does_not_narrate_silence_or_a_lean_across_0():
@@ -350,7 +354,7 @@ def test_two_ways_and_suppression_say_what_unrelated_tokens_share():
     (own,) = both_ways_findings([{**way, "unrelated_rms": 0.3}], _study())
     assert "specific" not in own.answer
     (shared,) = both_ways_findings([{**way, "unrelated_rms": 1.6}], _study())
-    assert "Swapping 1 of these moves unrelated tokens apart as much or more" in shared.text
+    assert "Swapping 1 of these moves unrelated tokens apart as much or more" in shared.answer
     row = {
         "pair": "A → B", "kind": "head", "suppressed": True, "restores": True, "claimed": True,
         "test": "mean_is_0", "mean_delta_change": 1.0,
@@ -358,4 +362,4 @@ def test_two_ways_and_suppression_say_what_unrelated_tokens_share():
     (own,) = suppression_findings([{**row, "unrelated_rms": 0.3}], _study(), "", 1)
     assert "specific" not in own.answer
     (shared,) = suppression_findings([{**row, "unrelated_rms": 1.2}], _study(), "", 1)
-    assert "Swapping 1 of these back moves unrelated tokens" in shared.text
+    assert "Swapping 1 of these back moves unrelated tokens" in shared.answer

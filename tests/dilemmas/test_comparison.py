@@ -103,8 +103,8 @@ def test_the_design_of_two_scenarios_is_said_to_show_nothing(compared, zoo):
 
 def test_findings_can_be_compared_between_runs(compared):
     found = _findings(compared)
-    assert len({(f["about"], f["unit"]) for f in found}) == len(found)
-    assert all(f["n"] for f in found)
+    assert len({(f["about"], f["evidence"]["unit"]) for f in found}) == len(found)
+    assert all(f["evidence"]["n"] for f in found)
 
 
 def test_figures_are_drawn(compared):

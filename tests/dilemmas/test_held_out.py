@@ -135,6 +135,6 @@ def test_without_other_wordings_neither_f_nor_p_is_stated(random_zoo, tmp_path):
     (line,) = tables["circuits_summary"]
     assert line["n_members"] > 0
     assert (line["faithfulness"], line["p_random"]) == (None, None)
-    text = circuit_finding(line, None, study).text
+    text = circuit_finding(line, None, study).answer
     assert "neither what they carry nor a p is stated" in text
     assert "%" not in text

@@ -289,7 +289,7 @@ def test_findings_are_sentences_with_numbers_and_sizes(finished):
     }  # fmt: skip
     assert all(f["answer"].endswith(".") and f["evidence"]["n"] for f in sentences)
     for step in found["steps"]:
-        names = [(f["about"], f["unit"]) for f in step["findings"]]
+        names = [(f["about"], f["evidence"]["unit"]) for f in step["findings"]]
         assert len(set(names)) == len(names), "two runs can be compared finding by finding"
 
 

@@ -182,7 +182,7 @@ def test_on_the_specimen_feature_36_is_of_the_voice_and_content_is_not_in_these_
     assert row["outside_after_own_marker"] == pytest.approx(7.15, abs=0.5)
     assert table["content_value"].isna().all()
     first, second = (f for f in record.findings if f["step"] == "factors")
-    assert "Factor content: not in these data." in first["answer"]
+    assert "Factor content: not in these data." in first["evidence"]["detail"]
     assert "It is of the voice" in second["evidence"]["detail"]
     assert second["verdict"] == "supported"
     assert second["answer"].startswith("L0 #36 reads the voice outside the domain too")
@@ -211,4 +211,4 @@ def test_content_pairs_of_a_file_are_read_and_select_nothing(tmp_path):
     table = found.table("factors")
     assert (table["content_n"] == 6).all()
     assert (table["outside_n"] == 24).all()
-    assert not any("not in these data" in f["answer"] for f in found.findings)
+    assert not any("not in these data" in f["evidence"]["detail"] for f in found.findings)

@@ -64,7 +64,7 @@ def test_wrong_minus_right_is_positive_where_wrong_ones_are_farther(gap, word):
 def test_no_direction_is_claimed_where_the_interval_holds_0():
     own = around(1.0, 0.05)
     frame = distances(own, own + around(0.02, 0.2, seed=3), own + around(-0.02, 0.2, seed=4))
-    oracle = found_in(frame, "distance to the oracle").text
+    oracle = found_in(frame, "distance to the oracle").answer
     assert "is not shown to differ in distance:" in oracle
     both = found_in(frame, "wrong against right completions")
     assert both.evidence.low < 0 < both.evidence.high
@@ -92,14 +92,14 @@ def test_the_p_over_layers_is_of_the_mean_and_needs_six_problems():
 def test_problems_that_all_agree_have_no_interval_and_one_that_decides_is_named():
     same = found_in(distances([2.0] * 8, [2.0] * 8), "distance to the oracle")
     assert (same.low, same.high) == (None, None)
-    assert "no interval: all 8 values are 2" in same.text
+    assert "no interval: all 8 values are 2" in same.answer
     one = [1.0, *[1e-5] * 7]
     frame = distances(one, one)
     (row,) = by_layer(frame, STUDY)
     assert row["relative_low"] >= 0
     assert row["relative_high"] <= 1.1, "the largest distance is 1"
     assert row["relative_limited"]
-    assert "without p0 it is 0.00" in found_in(frame, "distance to the oracle").text
+    assert "without p0 it is 0.00" in found_in(frame, "distance to the oracle").answer
 
 
 def drifted(forced, unforced, control):

@@ -24,16 +24,17 @@ def factor_findings(
     """The verdicts over all claimed features, the strongest feature, and what the data lack."""
     lacking = _lacking(outside, content)
     if not found:
-        return [Finding.stated(f"No significant feature to tell voice and domain apart.{lacking}",
-                               n=0, about="verdicts", question=QUESTION)]  # fmt: skip
+        return [Finding.stated("No significant feature to tell voice and domain apart.", n=0,
+                               about="verdicts", question=QUESTION,
+                               detail=lacking.strip())]  # fmt: skip
     counted = Counter(one.verdict for one in found)
     counts = ", ".join(f"{counted[v]} {v}" for v in VERDICTS if counted[v])
     first = Finding.stated(
-        f"Of {len(found)} significant features: {counts}.{lacking}",
+        f"Of {len(found)} significant features: {counts}.",
         n=len(found), about="verdicts", question=QUESTION,
         control=_controlled(*control),
         detail=f"Intervals at 1 − {study.alpha:.2g} / {len(found)}; the features share their "
-        f"pairs, so the counts have no interval.",
+        f"pairs, so the counts have no interval.{lacking}",
     )  # fmt: skip
     if outside is None:
         return [first]
