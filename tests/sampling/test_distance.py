@@ -91,7 +91,7 @@ def test_the_p_over_layers_is_of_the_mean_and_needs_six_problems():
 
 def test_problems_that_all_agree_have_no_interval_and_one_that_decides_is_named():
     same = found_in(distances([2.0] * 8, [2.0] * 8), "distance to the oracle")
-    assert (same.low, same.high) == (None, None)
+    assert (same.evidence.low, same.evidence.high) == (None, None)
     assert "no interval: all 8 values are 2" in same.answer
     one = [1.0, *[1e-5] * 7]
     frame = distances(one, one)
