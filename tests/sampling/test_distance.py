@@ -78,7 +78,7 @@ def test_the_p_over_layers_is_of_the_mean_and_needs_six_problems():
     assert by_layer(frame, STUDY)[0]["p"] is not None
     few = frame[frame["problem"] != "p0"]
     assert by_layer(few, STUDY)[0]["p"] is None
-    control = found_in(few, "distance to the oracle").control
+    control = found_in(few, "distance to the oracle").evidence.control
     assert "mean of control − own is 0, over layers: no p" in control
     # Skewed differences of mean 0: flipping signs rejects them in .5 of data sets, here .03.
     rng, claimed = np.random.default_rng(5), 0
