@@ -148,7 +148,9 @@ def test_the_number_of_groups_names_its_control_and_falls_with_it(apart, count, 
 
 
 def test_without_known_methods_the_number_of_groups_says_that_no_set_was_tried():
-    assert "no set of one known method to try" in groups_found({"p0": (), "p1": ()}).evidence.control
+    assert (
+        "no set of one known method to try" in groups_found({"p0": (), "p1": ()}).evidence.control
+    )
 
 
 def test_one_large_fork_among_tiny_ones_does_not_stretch_the_axis():
