@@ -79,12 +79,14 @@ def _one(row: dict[str, Any], study: Configuration) -> Finding:
     where = f"layer {row['layer']}"
     of = f" of {row['side']} members" if row["predicted"] else ""
     without, size = f"Without {named}{of} at {where}", f"{abs(row['mean_change']):.3g} nats"
-    registered = row["n_claimed"] or not row["predicted"]
+    evidence, about = _evidence(row, study), f"ablation at {where}, {row['side']}"
+    if row["predicted"] and not row["n_claimed"]:
+        answer = f"Exploratory: {without[0].lower()}{without[1:]} Δ changes by"
+        return Finding(f"{answer} {row['mean_change']:+.3g} nats.", evidence, about, QUESTION)
     return Finding(
         f"{without} Δ is not shown to move{' as predicted' * bool(row['predicted'])}: "
         f"{row['mean_change']:+.3g} nats.",
-        _evidence(row, study), f"ablation at {where}, {row['side']}", QUESTION,
-        _claim(row, f"{without} Δ", size) if registered else None,
+        evidence, about, QUESTION, _claim(row, f"{without} Δ", size),
     )  # fmt: skip
 
 
