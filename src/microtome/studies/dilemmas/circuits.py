@@ -44,7 +44,7 @@ class Circuits(Step):
     """The smallest set of components of every pair that carries its gap."""
 
     name = "circuits"
-    version = 3
+    version = 4
     summary = "Which few components, put into the other model together, carry the difference."
     reads = ("first", "second", "chat", "max_rows", "tau", "random_circuits", "seed")
 
