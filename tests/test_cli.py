@@ -35,16 +35,23 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Cli:
 def test_run_then_list_show_verify_report(cli: Cli, tmp_path: Path) -> None:
     code, out, _ = cli("run", "toy", "--count", "3", "--labels", "x,y", "--no-pictures")
     assert code == 0
-    assert "- The squares sum to 8.5." in out
-    assert "n = 3" in out
+    assert "- [supported] The squares sum to 8.5." in out
+    assert "n = 3" not in out, "the run prints answers; the rest is asked for"
     assert Path(out.split("Report: ")[1].strip()).is_file()
     code, out, _ = cli("list")
     assert (code, "finished" in out, "toy/" in out) == (0, True, True)
     code, out, _ = cli("show", "toy/")
     assert code == 0
-    assert "sums: The squares sum to 8.5." in out
-    assert "n = 3" in out, "a finding's number comes with its n"
+    assert "sums: [supported] The squares sum to 8.5." in out
+    assert "n = 3" not in out
     assert "squares: gap" in out
+    code, out, _ = cli("show", "toy/", "--evidence")
+    assert code == 0
+    assert "8.5 [7.5, 9.5] · n = 3" in out, "a finding's number comes with its interval and n"
+    assert "supported: the interval leaves 0 out" in out
+    assert "p = 0.001 · q = 0.001 · smallest effect of interest 0.5" in out
+    assert "control: no squares: 0" in out
+    assert "false by construction: a world without numbers" in out
     code, out, _ = cli("verify", "toy/")
     assert (code, "files are what was written" in out) == (0, True)
     (report,) = tmp_path.glob("runs/toy/*/report.html")

@@ -46,7 +46,7 @@ def _patches(effects, gap=4.0, baseline=-3.0, scenarios=5):
 def _patching_texts(frame, study):
     summary = summarised(frame, study)
     (pair,) = across_pairs(frame, summary, study)
-    return [f.text for f in pair_findings(pair, summary, study)], summary
+    return [f.answer for f in pair_findings(pair, summary, study)], summary
 
 
 def test_a_rank_claims_a_named_random_head_as_seldom_as_it_says():
@@ -132,12 +132,14 @@ def test_neither_weights_nor_contributions_are_named_against_their_test():
     study = _study()
     weights = frame.assign(model="PT2_COREDe", without=frame["delta_change"])
     (found,) = target_findings(targets(weights, study), weights, study)
-    assert "no trained weights are shown to be needed" in found.text
-    assert "0 of 20 are shown to be needed" in found.text
-    assert "L1H3" not in found.text
+    assert "no trained weights are shown to be needed" in found.answer
+    assert "0 of 20 are shown to be needed" in found.answer
+    assert "L1H3" not in found.answer
     after = frame.assign(model="PT2_COREDe", contribution=frame["delta_change"])
     full = pd.concat([after, after.assign(model="base", contribution=0.0)])
-    texts = [f.text for f in Attribution().conclude(study, {"attribution_full": full}, {}).findings]
+    texts = [
+        f.answer for f in Attribution().conclude(study, {"attribution_full": full}, {}).findings
+    ]
     (change,) = [text for text in texts if text.startswith("From Base")]
     assert "no head or MLP is shown to change. 0 of 20" in change
 
@@ -168,20 +170,24 @@ def _one_decides(resample):
     full = pd.concat([after, after.assign(model="base", contribution=0.0)])
     study = _study(resample=resample, test="symmetric_about_0")
     found = Attribution().conclude(study, {"attribution_full": full}, {}).findings
-    (change,) = [f for f in found if f.text.startswith("From Base")]
-    (writes,) = [f for f in found if "L0H0 writes most" in f.text]
+    (change,) = [f for f in found if f.answer.startswith("From Base")]
+    (writes,) = [f for f in found if "L0H0 writes most" in f.answer]
     return change, writes
 
 
 def test_an_interval_has_the_sign_of_the_value_printed():
     for resample, who in (("wordings", "s1, variant 2"), ("scenarios", "s11")):
         change, writes = _one_decides(resample)
-        assert "L0H0 changes most, by -1.0" in change.text
-        assert f"interval {change.low:+.2f} to {change.high:+.2f}" in change.text
-        assert change.low < change.value < change.high < 0
-        assert f"interval {-writes.high:.2f} to {-writes.low:.2f}" in writes.text
-        assert f"without {who} it is -1." in change.text
-        assert f"without {who} it is 1." in writes.text
+        assert "L0H0 changes most, by -1.0" in change.answer
+        assert (
+            f"interval {change.evidence.low:+.2f} to {change.evidence.high:+.2f}" in change.answer
+        )
+        assert change.evidence.low < change.evidence.value < change.evidence.high < 0
+        assert (
+            f"interval {-writes.evidence.high:.2f} to {-writes.evidence.low:.2f}" in writes.answer
+        )
+        assert f"without {who} it is -1." in change.answer
+        assert f"without {who} it is 1." in writes.answer
 
 
 def test_an_effect_that_unrelated_tokens_share_is_said_to_be_unspecific():
@@ -220,9 +226,9 @@ def test_flips_of_the_greedy_search_count_where_there_was_a_side():
         columns=["scenario", "variant", "baseline_delta", "flipped", "rank"],
     ).assign(pair="A → B", donor_delta=1.0, baseline_neither=0.0)
     found = flip_finding(rows, _study())
-    assert found.value == 1
-    assert "on 1 of 1 prompts with |Δ| of 0.1 or more" in found.text
-    assert "Of the 2 prompts nearer to 0, 1 flip" in found.text
+    assert found.evidence.value == 1
+    assert "on 1 of 1 prompts with |Δ| of 0.1 or more" in found.answer
+    assert "Of the 2 prompts nearer to 0, 1 flip" in found.answer
 
 
 def _choices(p_defect, model="base", p_neither=0.0):
@@ -237,13 +243,13 @@ def _choices(p_defect, model="base", p_neither=0.0):
 def test_a_silent_model_is_not_narrated():
     frame = _choices(np.full((5, 3), 0.001), p_neither=0.99)
     (only,) = findings_of(frame, "base", _study())
-    assert "gives neither answer: P(neither) is 0.99" in only.text
-    assert "defects" not in only.text
+    assert "gives neither answer: P(neither) is 0.99" in only.answer
+    assert "defects" not in only.answer
     tuned = _choices(np.full((5, 3), 0.9), model="PT2_COREDe")
     both = findings_of(pd.concat([frame, tuned]), "PT2_COREDe", _study())
-    assert not any("Base" in f.text for f in both), "a silent Base is no comparison"
+    assert not any("Base" in f.answer for f in both), "a silent Base is no comparison"
     talks = findings_of(frame, "base", _study(silent_above=0.995))
-    assert "defects with probability" in talks[0].text
+    assert "defects with probability" in talks[0].answer
 
 
 def test_the_lens_does_not_narrate_silence_or_a_lean_across_0():
@@ -263,7 +269,7 @@ def test_the_lens_does_not_narrate_silence_or_a_lean_across_0():
 
 
 def _after(found):
-    (text,) = [f.text for f in found if "after the opponent defected" in f.text]
+    (text,) = [f.answer for f in found if "after the opponent defected" in f.answer]
     return text
 
 
@@ -346,14 +352,14 @@ def test_two_ways_and_suppression_say_what_unrelated_tokens_share():
         "p_both": 0.01, "distinguishes": True, "component": "L0H0",
     }  # fmt: skip
     (own,) = both_ways_findings([{**way, "unrelated_rms": 0.3}], _study())
-    assert "specific" not in own.text
+    assert "specific" not in own.answer
     (shared,) = both_ways_findings([{**way, "unrelated_rms": 1.6}], _study())
-    assert "Swapping 1 of these moves unrelated tokens apart as much or more" in shared.text
+    assert "Swapping 1 of these moves unrelated tokens apart as much or more" in shared.answer
     row = {
         "pair": "A → B", "kind": "head", "suppressed": True, "restores": True, "claimed": True,
         "test": "mean_is_0", "mean_delta_change": 1.0,
     }  # fmt: skip
     (own,) = suppression_findings([{**row, "unrelated_rms": 0.3}], _study(), "", 1)
-    assert "specific" not in own.text
+    assert "specific" not in own.answer
     (shared,) = suppression_findings([{**row, "unrelated_rms": 1.2}], _study(), "", 1)
-    assert "Swapping 1 of these back moves unrelated tokens" in shared.text
+    assert "Swapping 1 of these back moves unrelated tokens" in shared.answer

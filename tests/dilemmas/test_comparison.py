@@ -94,7 +94,7 @@ def test_the_design_of_two_scenarios_is_said_to_show_nothing(compared, zoo):
         made = step.conclude(study, tables, {}).tables
         tables |= {name: pd.DataFrame(rows) for name, rows in made.items()}
     found = Comparison().conclude(study, tables, {})
-    texts = " ".join(finding.text for finding in found.findings)
+    texts = " ".join(finding.answer for finding in found.findings)
     assert "No receiver is shown to lean less to defection" in texts
     assert "this design (scenarios) cannot show that any of them distinguishes" in texts
     assert "Which are needed at all is undecided: 2 clusters" in texts
@@ -103,8 +103,8 @@ def test_the_design_of_two_scenarios_is_said_to_show_nothing(compared, zoo):
 
 def test_findings_can_be_compared_between_runs(compared):
     found = _findings(compared)
-    assert len({(f["about"], f["unit"]) for f in found}) == len(found)
-    assert all(f["n"] for f in found)
+    assert len({(f["about"], f["evidence"]["unit"]) for f in found}) == len(found)
+    assert all(f["evidence"]["n"] for f in found)
 
 
 def test_figures_are_drawn(compared):
@@ -153,6 +153,6 @@ def test_without_circuits_the_overlap_is_left_out_with_a_sentence(zoo, tmp_path)
         steps=("comparison",), output_dir=tmp_path,
     )  # fmt: skip
     record = run(study, terminal=Terminal())
-    assert any("overlap of circuits is left out" in f["text"] for f in _findings(record))
+    assert any("overlap of circuits is left out" in f["answer"] for f in _findings(record))
     assert not (record.path / "tables" / "comparison_overlap.parquet").exists()
     assert (record.path / "tables" / "comparison_both_ways.parquet").exists()

@@ -107,9 +107,9 @@ def test_f_and_p_are_those_of_the_other_wordings(searched, by_hooks):
 def test_the_finding_claims_nothing(searched, study, by_hooks):
     line, held_out = searched["circuits_summary"].iloc[0].to_dict(), searched["circuits_held_out"]
     found = circuit_finding(line, held_out, study)
-    assert "not shown to be more than random sets" in found.text
-    assert found.value == pytest.approx(line["faithfulness"])
-    assert f"{line['searched_f']:.0%}" not in found.text
+    assert "not shown to be more than random sets" in found.answer
+    assert found.evidence.value == pytest.approx(line["faithfulness"])
+    assert f"{line['searched_f']:.0%}" not in found.answer
     lost = searched["circuits"]
     f, _ = by_hooks
     members = set(lost["component"])
@@ -135,6 +135,6 @@ def test_without_other_wordings_neither_f_nor_p_is_stated(random_zoo, tmp_path):
     (line,) = tables["circuits_summary"]
     assert line["n_members"] > 0
     assert (line["faithfulness"], line["p_random"]) == (None, None)
-    text = circuit_finding(line, None, study).text
+    text = circuit_finding(line, None, study).answer
     assert "neither what they carry nor a p is stated" in text
     assert "%" not in text

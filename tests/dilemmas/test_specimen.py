@@ -72,10 +72,18 @@ def test_other_wordings_are_drawn_within_their_scenario():
     across = rng.choice(change.ravel(), (4000, 60)).mean(1)
     ends = np.quantile(within, [0.025, 0.975])
     assert ends[1] < 0, "three scenarios of five ask it to cooperate"
-    (text,) = [f for f in findings_of(frame, "PT4_COREDe", study) if f.unit == "P(defect) − Base"]
-    assert [text.low, text.high] == pytest.approx(ends.tolist(), abs=0.004)
-    assert np.ptp(np.quantile(across, [0.025, 0.975])) > 8 * (text.high - text.low)
-    assert "Hybrid defects less than Base" in text.text
+    (text,) = [
+        f for f in findings_of(frame, "PT4_COREDe", study) if f.evidence.unit == "P(defect) − Base"
+    ]
+    assert [text.evidence.low, text.evidence.high] == pytest.approx(ends.tolist(), abs=0.004)
+    assert np.ptp(np.quantile(across, [0.025, 0.975])) > 8 * (
+        text.evidence.high - text.evidence.low
+    )
+    assert "Hybrid defects less than Base" in text.answer
     over_scenarios = study.model_copy(update={"resample": "scenarios"})
-    (text,) = [f for f in findings_of(frame, "PT4_COREDe", over_scenarios) if f.unit == text.unit]
-    assert "not shown to defect more or less than Base" in text.text
+    (text,) = [
+        f
+        for f in findings_of(frame, "PT4_COREDe", over_scenarios)
+        if f.evidence.unit == text.evidence.unit
+    ]
+    assert "not shown to defect more or less than Base" in text.answer

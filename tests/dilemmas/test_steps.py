@@ -231,7 +231,7 @@ def test_equal_models_have_no_circuit(finished):
     assert not line["found"]
     assert line["n_members"] == 0
     found = json.loads((finished.path / "findings.json").read_text())
-    texts = [f["text"] for step in found["steps"] for f in step["findings"]]
+    texts = [f["answer"] for step in found["steps"] for f in step["findings"]]
     assert any("too little to look for" in text for text in texts)
 
 
@@ -287,9 +287,9 @@ def test_findings_are_sentences_with_numbers_and_sizes(finished):
     assert {step["step"] for step in found["steps"] if step["findings"]} == {
         "behaviour", "lens", "attribution", "patching", "circuits", "comparison",
     }  # fmt: skip
-    assert all(f["text"].endswith(".") and f["n"] for f in sentences)
+    assert all(f["answer"].endswith(".") and f["evidence"]["n"] for f in sentences)
     for step in found["steps"]:
-        names = [(f["about"], f["unit"]) for f in step["findings"]]
+        names = [(f["about"], f["evidence"]["unit"]) for f in step["findings"]]
         assert len(set(names)) == len(names), "two runs can be compared finding by finding"
 
 

@@ -20,11 +20,11 @@ PROMPTS = pd.DataFrame({
 def test_the_opponents_last_move_is_the_second_letter_of_the_state() -> None:
     (found,) = _conditional(PROMPTS, "Base", STUDY)
     after_d = PROMPTS["p_defect"][4:].mean()
-    assert found.value == pytest.approx(after_d - PROMPTS["p_defect"][:4].mean())
-    assert found.low > 0
-    assert "rests on 8 against 4 scenarios" in found.text
-    assert found.control == "prompts in which the opponent cooperated"
-    assert found.unit == "P(D | opponent defected) − P(D | opponent cooperated)"
+    assert found.evidence.value == pytest.approx(after_d - PROMPTS["p_defect"][:4].mean())
+    assert found.evidence.low > 0
+    assert "rests on 8 against 4 scenarios" in found.answer
+    assert found.evidence.control == "prompts in which the opponent cooperated"
+    assert found.evidence.unit == "P(D | opponent defected) − P(D | opponent cooperated)"
     assert found.about == "Base"
     assert _conditional(PROMPTS[:4], "Base", STUDY) == []
     assert _conditional(PROMPTS.assign(state="none"), "Base", STUDY) == []

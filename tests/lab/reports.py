@@ -6,10 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from microtome.audit import Audit
+from microtome.lab.claims import Claim, Evidence, Finding, Question
 from microtome.lab.figures import BarGroup, Bars, Grid, Heatmap, Lines, Passage, Passages, Series
 from microtome.lab.record import Record
 from microtome.lab.run import run
-from microtome.lab.study import Conclusion, Cost, Finding, Product, Step, Study, Unit
+from microtome.lab.study import Conclusion, Cost, Product, Step, Study, Unit
 from microtome.lab.terminal import quiet
 
 from .gallery import gallery, passages
@@ -28,6 +29,7 @@ class Hostile(Study):
 
     name: ClassVar[str] = "hostile"
     summary: ClassVar[str] = ATTACKS[0]
+    questions: ClassVar[tuple[Question, ...]] = (Question(ATTACKS[0], ATTACKS[1]),)
 
     model: str = ATTACKS[3]
     """No model."""
@@ -69,7 +71,9 @@ class Show(Step):
 
     def conclude(self, study: Hostile, tables: Any, arrays: Any) -> Conclusion:
         text = "Strategic defects in every state."
-        return Conclusion([Finding(text, 0.93, 0.88, 0.97, "probability", 75, "shuffled labels")])
+        seen = Evidence(0.93, 0.88, 0.97, "probability", 75, "shuffled labels", "at T = 0 only")
+        claim = Claim(p=0.004, least=0.1, null=0.5, side=1, false_in="labels shuffled")
+        return Conclusion([Finding(text, seen, claim=claim)])
 
     def figures(self, study: Hostile, tables: Any, arrays: Any) -> list[Any]:
         return [*gallery(), passages()]
@@ -92,7 +96,11 @@ class Attack(Step):
         return Cost(0, 0, 0)
 
     def conclude(self, study: Hostile, tables: Any, arrays: Any) -> Conclusion:
-        found = [Finding(t, 1.0, 0.0, 2.0, unit=t, n=3, control=t) for t in ATTACKS]
+        claim = Claim(p=0.5, least=1.0, false_in=ATTACKS[1])
+        found = [
+            Finding(t, Evidence(1.0, 0.0, 2.0, t, 3, t, t), t, t if t == ATTACKS[0] else "", claim)
+            for t in ATTACKS
+        ]
         audits = [Audit(f"{t}!", 1.0, 0.0, "<=", note=t) for t in ATTACKS]
         return Conclusion(found, {}, {t: {t: t} for t in ATTACKS}, audits)
 

@@ -92,15 +92,15 @@ def test_what_only_one_run_has_is_named(tmp_path: Path) -> None:
 def test_findings_are_paired_by_subject_not_by_place(tmp_path: Path, monkeypatch: Any) -> None:
     said = [
         [
-            Finding("Strategic leans to defect, 2.0.", 2.0, about="strategic"),
-            Finding("Moral leans to defect, 1.0.", 1.0, about="moral"),
-            Finding("Layer 3 settles, 3.", 3.0, unit="layer"),
+            Finding.stated("Strategic leans to defect, 2.0.", 2.0, about="strategic"),
+            Finding.stated("Moral leans to defect, 1.0.", 1.0, about="moral"),
+            Finding.stated("Layer 3 settles, 3.", 3.0, unit="layer"),
         ],
         [
-            Finding("Layer 5 settles, 5.", 5.0, unit="layer"),
-            Finding("Moral leans to cooperate, -1.0.", -1.0, about="moral"),
-            Finding("Strategic leans to defect, 2.5.", 2.5, about="strategic"),
-            Finding("Moral leans to defect, 1.0.", 1.0, about="moral", unit="other"),
+            Finding.stated("Layer 5 settles, 5.", 5.0, unit="layer"),
+            Finding.stated("Moral leans to cooperate, -1.0.", -1.0, about="moral"),
+            Finding.stated("Strategic leans to defect, 2.5.", 2.5, about="strategic"),
+            Finding.stated("Moral leans to defect, 1.0.", 1.0, about="moral", unit="other"),
         ],
     ]
     records = []

@@ -36,7 +36,7 @@ def test_a_run_holds_what_its_units_yield(tmp_path: Path) -> None:
     record = run(toy(tmp_path, count=3), terminal=quiet())
     squares = record.table("squares")
     assert squares["square"].tolist() == [1.5 * n**2 + 1 / 3 for n in range(3)]
-    assert record.findings[0]["value"] == squares["square"].sum()
+    assert record.findings[0]["evidence"]["value"] == squares["square"].sum()
     assert files.read_json(record.path / "data/total.json")["total"] == squares["square"].sum()
     powers = safetensors.numpy.load_file(record.path / "arrays/powers.safetensors")
     np.testing.assert_array_equal(powers["a2"], 2 * powers["b1"])

@@ -13,9 +13,10 @@ from microtome.audit import Audit
 from microtome.cli import main
 from microtome.lab import still, tables
 from microtome.lab.cells import cell
+from microtome.lab.claims import Claim, Evidence, Finding
 from microtome.lab.figures import BarGroup, Bars
 from microtome.lab.run import run
-from microtome.lab.study import Conclusion, Finding
+from microtome.lab.study import Conclusion
 from microtome.lab.terminal import Terminal, quiet
 
 from .toy import Sums, Toy
@@ -36,7 +37,9 @@ def attacked(tmp_path: Path, monkeypatch: Any, capsys: Any) -> Path:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
 
     def conclude(self: Sums, study: Toy, tables: Any, arrays: Any) -> Conclusion:
-        found = Finding(ATTACK, float(study.count), unit=ATTACK, control=ATTACK, about="it")
+        seen = Evidence(float(study.count), 0.5, 9.0, ATTACK, 1, ATTACK, ATTACK)
+        claim = Claim(p=0.001, least=0.1, above=ATTACK, false_in=ATTACK)
+        found = Finding(ATTACK, seen, about="it", claim=claim)
         return Conclusion((found,), {f"table{ATTACK}": [{ATTACK: study.count}]})
 
     monkeypatch.setattr(Sums, "conclude", conclude)
@@ -62,7 +65,8 @@ def test_no_command_prints_what_acts_on_a_terminal(
 ) -> None:
     names = sorted(path.name for path in (attacked / "runs" / "toy").iterdir())
     for arguments in (
-        ("list",), ("show", names[0]), ("compare", *names), ("verify", names[0]),
+        ("list",), ("show", names[0]), ("show", names[0], "--evidence"), ("compare", *names),
+        ("verify", names[0]),
         ("report", names[0]), ("show", ATTACK), ("run", "toy", "--count", ATTACK),
         ("run", "toy", f"--{ATTACK}"), ("run", ATTACK), (ATTACK,), ("show", ATTACK, "x"),
         ("run", "toy", "--config", ATTACK), ("run", "toy", "--model", ATTACK),
@@ -72,7 +76,7 @@ def test_no_command_prints_what_acts_on_a_terminal(
         if arguments[0] in ("show", "compare") and arguments[-1] != "x":
             assert "\\x1b" in text, arguments
     text = called(monkeypatch, capsys, "show", names[0])
-    assert f"sums: {ATTACK.encode('unicode_escape').decode()}" in text
+    assert f"sums: [supported] {ATTACK.encode('unicode_escape').decode()}" in text
 
 
 def test_warnings_and_failed_audits_print_nothing_that_acts(capsys: Any) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 
 from microtome.audit import Audit
 from microtome.errors import JudgeError, PromptError
+from microtome.lab.claims import Claim, Evidence, Finding, Question
 from microtome.lab.figures import BarGroup, Bars, Grid, Heatmap, Lines, Series
-from microtome.lab.study import Conclusion, Cost, Finding, Product, Step, Study, Unit
+from microtome.lab.study import Conclusion, Cost, Product, Step, Study, Unit
 
 FAULTS: dict[str, Exception] = {
     "error": PromptError("This number cannot be squared."),
@@ -24,6 +25,7 @@ class Toy(Study):
 
     name: ClassVar[str] = "toy"
     summary: ClassVar[str] = "squares, and what they sum to"
+    questions: ClassVar[tuple[Question, ...]] = (Question("total", "How much are they all?"),)
 
     model: str = "specimen:none"
     """No model at all."""
@@ -131,7 +133,10 @@ class Sums(Step):
         total = float(tables["squares"]["square"].sum())
         largest = max(float(np.abs(a).max()) for a in arrays["powers"].values())
         found = Finding(
-            f"The squares sum to {total:.1f}.", total, total - 1, total + 1, n=study.count
+            f"The squares sum to {total:.1f}.",
+            Evidence(total, total - 1, total + 1, n=study.count, control="no squares: 0"),
+            question="total",
+            claim=Claim(p=0.001, least=0.5, false_in="a world without numbers"),
         )
         return Conclusion(
             (found,),

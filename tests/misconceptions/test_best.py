@@ -23,8 +23,8 @@ def test_pairs_of_one_prompt_are_counted(same: int) -> None:
     found = _shared({"features_prompts": pd.DataFrame(rows)})
     assert len(found) == (same > 0)
     for one in found:
-        assert one.text.startswith(f"In {same} of 4 pairs both members are one prompt")
-        assert one.n == 4
+        assert one.answer.startswith(f"In {same} of 4 pairs both members are one prompt")
+        assert one.evidence.n == 4
 
 
 @pytest.mark.parametrize(

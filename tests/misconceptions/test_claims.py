@@ -1,14 +1,20 @@
 """One count of claims in a run, a correction over its ablations, and no direction over 0."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
+from microtome.lab.verdicts import judge
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.ablate_findings import ablation_findings
 from microtome.studies.misconceptions.ablate_report import summaries
+from microtome.studies.misconceptions.contrast_claims import replicated
+from microtome.studies.misconceptions.contrast_findings import contrast_findings
+from microtome.studies.misconceptions.contrasting import Feature, Sides, contrast
 from microtome.studies.misconceptions.heldout import again
 
 CONTROLS = 19
@@ -37,15 +43,17 @@ def test_ablations_count_the_features_that_the_contrast_claims(record):
     both = ablated.merge(contrast, on=["layer", "feature"])
     assert len(both) == len(ablated)
     assert np.allclose(both["p_max_t_x"], both["p_max_t_y"], atol=1e-3)
-    (text,) = (f["text"] for f in record.findings if f["about"] == "survivors")
-    assert f" {len(there)} differ between the members" in text
+    (text,) = (f["answer"] for f in record.findings if f["about"] == "survivors")
+    assert text.startswith(f"{len(there)} of ")
+    assert " features differ between the members" in text
 
 
 @pytest.mark.medium
 def test_few_random_sets_are_named_as_too_few_for_their_correction(record):
     summary = record.table("ablate_summary")
     assert (summary["smallest_p"] == 1 / (1 + CONTROLS)).all()
-    (text,) = (f["text"] for f in record.findings if f["about"] == "ablations beyond random sets")
+    (found,) = (f for f in record.findings if f["about"] == "ablations beyond random sets")
+    text = found["evidence"]["detail"]
     assert "19 random sets reach p = 0.05 at best" in text
     assert "raise --controls" in text
 
@@ -98,18 +106,69 @@ def test_q_is_benjamini_and_hochbergs_over_the_ablations(made):
     assert [row["n_claimed"] for row in rows] == [1, 1, 0, 0], "as the contrast claims, not within"
 
 
-def test_a_direction_is_named_only_where_the_interval_leaves_0_out(made):
+def test_a_direction_is_named_only_of_a_claim_that_is_supported(made):
     rows, given, study = made
-    texts = [f.text for f in ablation_findings(rows, given, study) if f.unit == "nats"]
-    for word, row, text in zip(("falls", "rises"), rows, texts, strict=False):
-        assert f"{word} by {abs(row['mean_change']):.3g} nats" in text
-        assert "as predicted" in text
-    for row, text in zip(rows[2:], texts[2:], strict=True):
+    judged = judge(ablation_findings(rows, given, study), study.alpha)
+    own = [one for one in judged if one.finding.evidence.unit == "nats"]
+    for word, row, one in zip(("falls", "rises"), rows, own, strict=False):
+        assert one.verdict == "supported"
+        assert f"{word} by {abs(row['mean_change']):.3g} nats, as predicted" in one.answer
+    for row, one in zip(rows[2:], own[2:], strict=True):
         assert row["low"] < 0 < row["high"]
-        assert "in no established direction" in text
-        assert "as predicted" not in text
-    (overall,) = (f for f in ablation_findings(rows, given, study) if f.unit == "share")
-    assert (overall.value, overall.n) == (1.0, 2)
+        assert one.verdict is None, "exploratory: no significant feature, so no claim"
+        assert one.answer.startswith("Exploratory: ")
+    (overall,) = (one for one in judged if one.finding.evidence.unit == "share")
+    assert (overall.finding.evidence.value, overall.finding.evidence.n) == (0.5, 4)
+
+
+def test_an_ablation_that_moves_the_wrong_way_is_not_supported(made):
+    """Random sets may do worse still; that is no support for the prediction."""
+    rows, given, study = made
+    row = rows[0] | {"mean_change": 3.0, "low": 2.0, "high": 4.0, "p_random": 0.005}
+    (one,) = (f for f in ablation_findings([row], given, study) if f.evidence.unit == "nats")
+    (judged,) = judge([one], study.alpha)
+    assert judged.verdict == "not supported"
+    assert judged.why == "the interval lies on the other side of 0"
+    assert not DIRECTED.search(judged.answer)
+
+
+DIRECTED = re.compile(r"\b(rises|falls|moves|more|less|replicates|higher|lower)\b")
+
+
+def test_the_largest_feature_is_claimed_on_held_out_pairs_alone():
+    """Random rows: a direction where the judged claim is supported, and there the right one."""
+    rng, seen = np.random.default_rng(3), set()
+    for _ in range(200):
+        change, half = rng.normal(0, 2), rng.exponential(1)
+        side = str(rng.choice(["correct", "misconception"]))
+        row = {"layer": 1, "feature": 7, "side": side, "mean": 2.0, "test_n": 24,
+               "test_mean": change, "test_low": change - half, "test_high": change + half,
+               "test_p": float(rng.choice([0.001, 0.2]))}  # fmt: skip
+        (judged,) = judge([replicated(row, "", bool(rng.random() < 0.8))])
+        shown = change - half > 0 if side == "correct" else change + half < 0
+        held = judged.finding.claim.control_holds
+        due = bool(shown and row["test_p"] < 0.05 and held)
+        assert (judged.verdict == "supported") == due
+        assert bool(DIRECTED.search(judged.answer)) == due, judged.answer
+        if due:
+            assert f"{abs(change):.2f} more in {side} members" in judged.answer
+        assert (judged.verdict == "control failed") == (not held)
+        seen.add((judged.verdict, side))
+    assert len(seen) == 8
+
+
+def test_no_significant_feature_is_open_and_a_hopeless_design_says_so():
+    study = Misconceptions(model="specimen:world", min_pairs=2)
+    made = {"contrast_heldout": [], "contrast_separation": [], "contrast_relabelled": []}
+    prompts = {"features_prompts": pd.DataFrame({"pair_id": [0, 0], "prompt": ["a", "b"]})}
+    for pairs, words in ((12, "holds"), (4, "this design gives no p below 0.12")):
+        noise = np.abs(np.random.default_rng(pairs).normal(size=(2, pairs, 5)))
+        own = Sides(tuple(Feature(0, i) for i in range(5)), tuple(map(str, range(pairs))), *noise)
+        found = contrast(own, min_pairs=2, at=study.at)
+        (judged,) = judge(contrast_findings(found, made, prompts, study), study.alpha)
+        assert judged.verdict == "inconclusive"
+        assert (judged.q is None) == (pairs == 4)
+        assert judged.why == (words if pairs == 4 else "there is no interval")
 
 
 @pytest.mark.parametrize(

@@ -202,14 +202,14 @@ def test_every_factor_is_in_the_data_and_the_findings_say_the_table(record):
     table = record.table("factors")
     assert (table["outside_n"] == 24).all()
     assert (table["content_n"] == 24).all()
-    first, second = (f["text"] for f in record.findings if f["step"] == "factors")
-    assert "not in these data" not in first
+    first, second = (f for f in record.findings if f["step"] == "factors")
+    assert "not in these data" not in first["evidence"]["detail"]
     for verdict, count in table["verdict"].value_counts().items():
-        assert f"{count} {verdict}" in first
+        assert f"{count} {verdict}" in first["answer"] + first["evidence"]["detail"]
     row = table.iloc[0]
-    assert second.startswith(f"L0 #{row['feature']} is {row['verdict']}")
-    assert f"{row['inside_after_own_marker']:.2f} inside the domain" in second
-    (control,) = (f["control"] for f in record.findings if f["about"] == "verdicts")
+    assert f"L0 #{row['feature']} reads" in second["answer"]
+    assert f"It is {row['verdict']}" in second["evidence"]["detail"]
+    (control,) = (f["evidence"]["control"] for f in record.findings if f["about"] == "verdicts")
     assert re.match(r"0 of \d+ verdicts are of the voice with labels exchanged", control)
 
 
@@ -226,4 +226,4 @@ def test_content_pairs_of_a_file_are_read_and_select_nothing(tmp_path):
     table = found.table("factors")
     assert (table["content_n"] == 6).all()
     assert (table["outside_n"] == 24).all()
-    assert not any("not in these data" in f["text"] for f in found.findings)
+    assert not any("not in these data" in f["evidence"]["detail"] for f in found.findings)

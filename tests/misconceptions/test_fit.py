@@ -66,7 +66,7 @@ def site_name(record, layer):
 
 @pytest.mark.medium
 def test_the_fvu_and_its_interval_do_not_depend_on_the_batches(records):
-    few, many = ({f["about"]: f for f in one.findings}["features"] for one in records)
+    few, many = ({f["about"]: f["evidence"] for f in one.findings}["features"] for one in records)
     for name in ("value", "low", "high"):
         assert few[name] == pytest.approx(many[name], rel=1e-6)
     columns = ["layer", "l0", "fvu", "tokens"]
@@ -81,7 +81,7 @@ def test_the_fvu_is_that_of_plain_numpy(records, sums):
     table = records[0].table("features_dictionaries").set_index("layer")
     for layer, share in shares.items():
         assert table.at[layer, "fvu"] == pytest.approx(share, rel=1e-5)
-    (found,) = records[0].findings
+    (found,) = (one["evidence"] for one in records[0].findings)
     assert found["value"] == pytest.approx(np.mean(list(shares.values())), rel=1e-5)
     moved = [
         (own["error"] - (shares[n] - found["value"]) * own["variance"]) / own["variance"].sum()

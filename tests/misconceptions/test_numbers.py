@@ -134,8 +134,8 @@ def test_members_of_a_pair_do_not_count_twice():
     })  # fmt: skip
     study = Misconceptions(model="specimen:world")
     found = _followed(frame, study)
-    assert (found.value, found.high, found.n) == (1.0, 1.0, 60)
-    assert found.low == pytest.approx(stats.binomtest(30, 30).proportion_ci(0.95).low)
+    assert (found.evidence.value, found.evidence.high, found.evidence.n) == (1.0, 1.0, 60)
+    assert found.evidence.low == pytest.approx(stats.binomtest(30, 30).proportion_ci(0.95).low)
 
 
 def test_columns_have_the_interval_that_the_package_gives_each():

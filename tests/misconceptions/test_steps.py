@@ -9,6 +9,7 @@ from microtome.cli import main
 from microtome.errors import RunError
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
+from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.two_runs import contrast_runs
 
 pytestmark = pytest.mark.medium
@@ -119,8 +120,35 @@ def test_random_directions_are_marked_wherever_they_went(record):
     of_steps = {f["step"] for f in record.findings}
     assert of_steps == {"prompts", "features", "contrast", "factors", "ablate"}
     for found in record.findings:
-        times = found["text"].count(stand_in)
-        assert times == (found["step"] != "prompts"), found["text"]
+        times = found["answer"].count(stand_in)
+        assert times == (found["step"] != "prompts"), found["answer"]
+
+
+def test_every_question_is_asked_and_answered_in_few_words(record):
+    asked = {question.name for question in Misconceptions.questions}
+    assert 3 <= len(asked) <= 6
+    assert {f["question"] for f in record.findings} == asked
+    for found in record.findings:
+        sentence = found["answer"].split(" The features are ")[0]
+        assert len(sentence.split()) <= 25, sentence
+
+
+def test_verdicts_and_q_are_of_the_run_and_in_no_unit(record):
+    claims = [f for f in record.findings if f["claim"] is not None]
+    assert len(claims) >= 3
+    for found in record.findings:
+        assert (found["verdict"] is None) == (found["claim"] is None)
+    decided = [f for f in claims if f["q"] is not None]
+    assert {f["verdict"] for f in claims if f["q"] is None} <= {"inconclusive", "control failed"}
+    p = sorted(f["p"] for f in decided)
+    for found in decided:
+        due = min(len(p) * q / i for i, q in enumerate(p, start=1) if q >= found["p"])
+        assert found["q"] == pytest.approx(min(due, 1.0))
+        assert found["claim"]["least"] > 0
+        assert found["claim"]["false_in"]
+    for path in (record.path / "steps").glob("*.json"):
+        for found in json.loads(path.read_text())["findings"]:
+            assert not {"q", "verdict"} & found.keys()
 
 
 def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):
@@ -156,5 +184,5 @@ def test_features_of_other_directions_are_not_compared(record, small, tmp_path):
 def test_the_features_finding_carries_the_mean_fvu(record):
     (found,) = [f for f in record.findings if f["step"] == "features"]
     layers = record.table("features_dictionaries")
-    assert found["value"] == pytest.approx(layers["fvu"].mean(), rel=1e-6)
-    assert found["control"]
+    assert found["evidence"]["value"] == pytest.approx(layers["fvu"].mean(), rel=1e-6)
+    assert found["evidence"]["control"]

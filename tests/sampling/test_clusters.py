@@ -32,7 +32,7 @@ def test_clusters_are_the_methods_and_one_method_is_one_cluster():
     assert (several["dip_p"] <= 0.05).all()
     assert several["power_4_sd"].isna().all(), "the power stands beside a K of 1 only"
     (finding,) = [f for f in specimen_record().findings if f["about"] == "one method alone"]
-    assert "Power to see two groups in" in finding["text"]
+    assert "Power to see two groups in" in finding["answer"]
 
 
 def test_only_right_solutions_are_clustered():
@@ -100,7 +100,7 @@ def test_too_few_right_solutions_are_not_clustered(tmp_path):
     record = run(study, terminal=Terminal())
     rows = record.table("clusterings")
     assert rows["refused"].str.contains("fewer than 5 x 3").all()
-    assert "No problem had enough right solutions" in record.findings[-1]["text"]
+    assert "No problem had enough right solutions" in record.findings[-1]["answer"]
 
 
 def test_a_forced_clustering_is_done(tmp_path):

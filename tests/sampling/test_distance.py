@@ -47,7 +47,7 @@ def test_control_minus_own_is_positive_where_the_control_is_farther(gap, word):
     assert row["control_minus_own_low"] < gap < row["control_minus_own_high"]
     assert row["relative_control"] - row["relative"] == pytest.approx(gap)
     finding = found_in(frame, "distance to the oracle")
-    assert f"another problem {word} control − own {gap:+.2f}" in finding.text
+    assert f"another problem {word} control − own {gap:+.2f}" in finding.answer
     assert row["p"] < 0.05
 
 
@@ -56,20 +56,20 @@ def test_wrong_minus_right_is_positive_where_wrong_ones_are_farther(gap, word):
     own = around(1.0, 0.05)
     frame = distances(own, own, wrong=own + around(gap, 0.1, seed=2))
     finding = found_in(frame, "wrong against right completions")
-    assert finding.value == pytest.approx(gap)
-    assert f"wrong completions {word}" in finding.text
-    assert f"wrong − right {gap:+.2f}" in finding.text
+    assert finding.evidence.value == pytest.approx(gap)
+    assert f"wrong completions {word}" in finding.answer
+    assert f"wrong − right {gap:+.2f}" in finding.answer
 
 
 def test_no_direction_is_claimed_where_the_interval_holds_0():
     own = around(1.0, 0.05)
     frame = distances(own, own + around(0.02, 0.2, seed=3), own + around(-0.02, 0.2, seed=4))
-    oracle = found_in(frame, "distance to the oracle").text
+    oracle = found_in(frame, "distance to the oracle").answer
     assert "is not shown to differ in distance:" in oracle
     both = found_in(frame, "wrong against right completions")
-    assert both.low < 0 < both.high
-    assert "are not shown to differ" in both.text
-    assert not {"farther", "nearer"} & set(f"{oracle} {both.text}".split())
+    assert both.evidence.low < 0 < both.evidence.high
+    assert "are not shown to differ" in both.answer
+    assert not {"farther", "nearer"} & set(f"{oracle} {both.answer}".split())
 
 
 def test_the_p_over_layers_is_of_the_mean_and_needs_six_problems():
@@ -78,7 +78,7 @@ def test_the_p_over_layers_is_of_the_mean_and_needs_six_problems():
     assert by_layer(frame, STUDY)[0]["p"] is not None
     few = frame[frame["problem"] != "p0"]
     assert by_layer(few, STUDY)[0]["p"] is None
-    control = found_in(few, "distance to the oracle").control
+    control = found_in(few, "distance to the oracle").evidence.control
     assert "mean of control − own is 0, over layers: no p" in control
     # Skewed differences of mean 0: flipping signs rejects them in .5 of data sets, here .03.
     rng, claimed = np.random.default_rng(5), 0
@@ -91,15 +91,15 @@ def test_the_p_over_layers_is_of_the_mean_and_needs_six_problems():
 
 def test_problems_that_all_agree_have_no_interval_and_one_that_decides_is_named():
     same = found_in(distances([2.0] * 8, [2.0] * 8), "distance to the oracle")
-    assert (same.low, same.high) == (None, None)
-    assert "no interval: all 8 values are 2" in same.text
+    assert (same.evidence.low, same.evidence.high) == (None, None)
+    assert "no interval: all 8 values are 2" in same.answer
     one = [1.0, *[1e-5] * 7]
     frame = distances(one, one)
     (row,) = by_layer(frame, STUDY)
     assert row["relative_low"] >= 0
     assert row["relative_high"] <= 1.1, "the largest distance is 1"
     assert row["relative_limited"]
-    assert "without p0 it is 0.00" in found_in(frame, "distance to the oracle").text
+    assert "without p0 it is 0.00" in found_in(frame, "distance to the oracle").answer
 
 
 def drifted(forced, unforced, control):
@@ -123,5 +123,5 @@ def test_drift_is_forced_minus_free_and_says_so_only_beyond_its_interval(change,
     assert row["control_change"] == pytest.approx(0.2)
     assert row["control_p"] == 1.0, "equal in all problems: no test of it"
     (finding,) = drift_findings([row], {"drift": frame}, STUDY)
-    assert word in finding.text
-    assert finding.value == pytest.approx(change, abs=1e-12)
+    assert word in finding.answer
+    assert finding.evidence.value == pytest.approx(change, abs=1e-12)

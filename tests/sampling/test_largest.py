@@ -84,10 +84,10 @@ def test_findings_are_silent_where_nothing_can_be_claimed():
         "attribution_layers": rows, "attribution_forks": parts, "attribution_ablations": ablations,
     }  # fmt: skip
     layer, component, ablation = decision_findings(tables, STUDY)
-    assert "no layer is named" in layer.text
-    assert "no component is named" in component.text
+    assert "no layer is named" in layer.answer
+    assert "no component is named" in component.answer
     for finding in (layer, component):
-        assert "not shown to differ from the same pair elsewhere" in finding.text
-    assert "not shown to exceed a random one" in ablation.text
+        assert "not shown to differ from the same pair elsewhere" in finding.answer
+    assert "not shown to exceed a random one" in ablation.answer
     single = {name: frame[frame["problem"] == "p0"] for name, frame in tables.items()}
-    assert "one problem cannot show" in decision_findings(single, STUDY)[0].text
+    assert "one problem cannot show" in decision_findings(single, STUDY)[0].answer

@@ -105,10 +105,10 @@ def test_the_top_fork_chooses_the_method_and_the_controls_do_not(record, table):
     assert hits["divergence"] == 0.0, "the original's plain D"
     assert top["share_that_choose"][top["ranking"] == "spread"].max() < 0.2, "a random fork"
     (finding,) = [f for f in record.findings if f["about"] == "top fork at the choice of a method"]
-    assert finding["value"] == 1.0
-    assert finding["n"] == 3
-    assert finding["low"] < 1.0 == finding["high"]
-    assert "ranked by D alone 0 of 3" in finding["control"]
+    assert finding["evidence"]["value"] == 1.0
+    assert finding["evidence"]["n"] == 3
+    assert finding["evidence"]["low"] < 1.0 == finding["evidence"]["high"]
+    assert "ranked by D alone 0 of 3" in finding["evidence"]["control"]
 
 
 @pytest.mark.medium

@@ -46,27 +46,27 @@ def around(mean, spread, n=8, seed=0):
 def test_a_largest_layer_that_is_not_above_0_is_not_said_to_vary(truth, claims):
     values = {(1.0, 6, layer): around(truth, 0.2, seed=layer) for layer in range(3)}
     finding = finding_on(values, "spread")
-    assert (finding.low > 0) == claims
-    assert ("completions of one problem differ" in finding.text) == claims
-    assert ("no layer is shown to vary" in finding.text) == (not claims)
-    assert ("In layer" in finding.text) == claims, "no largest layer where none is shown to vary"
+    assert (finding.evidence.low > 0) == claims
+    assert ("completions of one problem differ" in finding.answer) == claims
+    assert ("no layer is shown to vary" in finding.answer) == (not claims)
+    assert ("In layer" in finding.answer) == claims, "no largest layer where none is shown to vary"
 
 
 def test_one_problem_names_no_largest_layer():
     values = {(1.0, 6, layer): [1.0 + layer] for layer in range(3)}
     finding = finding_on(values, "spread")
-    assert "In layer" not in finding.text
-    assert "is 3.000 of mean |z|² (no interval" in finding.text
+    assert "In layer" not in finding.answer
+    assert "is 3.000 of mean |z|² (no interval" in finding.answer
 
 
 def test_a_layer_is_named_where_both_halves_of_the_problems_choose_it():
     planted = {(1.0, 6, layer): around(1 + 4 * (layer == 2), 0.2, seed=layer) for layer in range(4)}
     finding = finding_on(planted, "spread")
-    assert "differ most in layer 2: 5.000" in finding.text
+    assert "differ most in layer 2: 5.000" in finding.answer
     even = np.arange(8) % 2 == 0
     split = {(1.0, 6, 0): np.where(even, 3.0, 1.0), (1.0, 6, 1): np.where(even, 1.0, 3.0)}
     split = {place: values + around(0, 0.05) for place, values in split.items()}
-    assert "halves of the problems choose 0 and 1" in finding_on(split, "spread").text
+    assert "halves of the problems choose 0 and 1" in finding_on(split, "spread").answer
 
 
 @pytest.mark.parametrize(
@@ -76,19 +76,23 @@ def test_temperature_has_a_direction_only_beyond_the_interval(change, word):
     cool = around(3.0, 0.3)
     values = {(0.7, 6, 0): cool, (1.3, 6, 0): cool + around(change, 0.3, seed=1)}
     finding = finding_on(values, "T=1.3 against T=0.7")
-    assert word in finding.text
-    assert finding.value == pytest.approx(change, abs=1e-9)
-    assert f"a factor of {1 + change / 3:.2f}" in finding.text
+    assert word in finding.answer
+    assert finding.evidence.value == pytest.approx(change, abs=1e-9)
+    assert f"a factor of {1 + change / 3:.2f}" in finding.answer
 
 
 def test_a_ratio_to_what_may_be_0_is_not_given():
     values = {(1.3, 6, 0): around(0.1, 1.0), (1.3, 24, 0): around(3.0, 0.5, seed=1)}
     finding = finding_on(values, "length")
-    assert (finding.value, finding.low, finding.high) == (None, None, None)
-    assert "no known factor (the first variance may be 0)" in finding.text
-    assert "30" not in finding.text.split("tr Cov")[0], "3 / 0.1 is printed nowhere"
+    assert (finding.evidence.value, finding.evidence.low, finding.evidence.high) == (
+        None,
+        None,
+        None,
+    )
+    assert "no known factor (the first variance may be 0)" in finding.answer
+    assert "30" not in finding.answer.split("tr Cov")[0], "3 / 0.1 is printed nowhere"
     sure = {(1.3, 6, 0): around(1.5, 0.1), (1.3, 24, 0): around(3.0, 0.5, seed=1)}
-    assert finding_on(sure, "length").value == pytest.approx(2.0)
+    assert finding_on(sure, "length").evidence.value == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(
@@ -105,12 +109,12 @@ def test_halves_depend_only_where_more_are_negative_than_by_chance(below, words)
         (1.0, 6, layer): [-1.0 if layer < count else 1.0 for count in below] for layer in range(15)
     }
     finding = finding_on(values, "split halves below 0")
-    assert words in finding.text
-    shown = finding.low > 0.025
-    assert ("halves are not independent" in finding.text) == shown
-    assert ("most often in layer" in finding.text) == shown
-    few = finding.value <= 0.025
-    assert ("no more than the 2.5% by chance" in finding.text) == few
+    assert words in finding.answer
+    shown = finding.evidence.low > 0.025
+    assert ("halves are not independent" in finding.answer) == shown
+    assert ("most often in layer" in finding.answer) == shown
+    few = finding.evidence.value <= 0.025
+    assert ("no more than the 2.5% by chance" in finding.answer) == few
 
 
 def groups_found(singles):
@@ -137,14 +141,16 @@ def groups_found(singles):
 )
 def test_the_number_of_groups_names_its_control_and_falls_with_it(apart, count, fails):
     finding = groups_found({f"p{i}": ks for i, ks in enumerate(apart)})
-    assert f"more than one group: {count}" in finding.control
-    assert finding.text.startswith("The control fails: " + count) == fails
-    assert ("so the number of groups is not shown" in finding.text) == fails
-    assert ("form 4.0 separate groups" in finding.text) == (not fails)
+    assert f"more than one group: {count}" in finding.evidence.control
+    assert finding.answer.startswith("The control fails: " + count) == fails
+    assert ("so the number of groups is not shown" in finding.answer) == fails
+    assert ("form 4.0 separate groups" in finding.answer) == (not fails)
 
 
 def test_without_known_methods_the_number_of_groups_says_that_no_set_was_tried():
-    assert "no set of one known method to try" in groups_found({"p0": (), "p1": ()}).control
+    assert (
+        "no set of one known method to try" in groups_found({"p0": (), "p1": ()}).evidence.control
+    )
 
 
 def test_one_large_fork_among_tiny_ones_does_not_stretch_the_axis():
@@ -196,5 +202,5 @@ def test_the_judges_value_is_the_mean_over_problems_that_its_interval_is_of():
     gap = gap_of(rows, STUDY)
     assert gap.value == pytest.approx(np.mean([1.0, 0.5, 0.5]))
     finding = judge_finding(rows, STUDY)
-    assert finding.value == gap.value
-    assert finding.low <= finding.value <= finding.high <= 1
+    assert finding.evidence.value == gap.value
+    assert finding.evidence.low <= finding.evidence.value <= finding.evidence.high <= 1

@@ -54,6 +54,6 @@ def test_the_hottest_is_compared_with_the_coolest(
         assert found == []
         return
     (one,) = found
-    assert one.text.startswith("From T = 0.5 to 1 the variance between completions rises")
-    assert one.value == pytest.approx(0.5 * 1.25)
+    assert one.answer.startswith("From T = 0.5 to 1 the variance between completions rises")
+    assert one.evidence.value == pytest.approx(0.5 * 1.25)
     assert _hotter(pd.DataFrame(rows[: len(temperatures)]), 2, 40, little(tmp_path)) == []

@@ -61,7 +61,7 @@ def test_means_over_problems_carry_a_control_and_no_interval_of_three():
     assert len(known) == 10
     assert known["tr_cov_low"].isna().all(), "three problems are too few for an unbounded mean"
     assert set(known["tr_cov_n"]) == {3}
-    texts = [finding["text"] for finding in specimen_record().findings]
+    texts = [finding["answer"] for finding in specimen_record().findings]
     assert any("no interval: 3 clusters only, 4 are needed" in text for text in texts)
     assert known["share_within"].between(0, 1).all()
     assert "control_relative" in known
@@ -72,14 +72,14 @@ def test_means_over_problems_carry_a_control_and_no_interval_of_three():
 
 def test_every_finding_has_a_control_or_says_why_not():
     for finding in specimen_record().findings:
-        assert finding["control"], finding["text"]
-        assert finding["n"], finding["text"]
+        assert finding["evidence"]["control"], finding["answer"]
+        assert finding["evidence"]["n"], finding["answer"]
 
 
 def test_temperature_zero_alone_has_nothing_to_spread(tmp_path):
     study = little(tmp_path, temperatures=(0.0,), n_problems=2, steps=("variance",))
     record = run(study, terminal=Terminal())
     (finding,) = record.findings
-    assert "deterministic" in finding["text"]
-    assert finding["value"] is None
+    assert "deterministic" in finding["answer"]
+    assert finding["evidence"]["value"] is None
     assert record.table("variance_by_setting").empty

@@ -51,11 +51,17 @@ def list_runs(output_dir: OutputDir = Path("runs")) -> None:
 
 
 @app.command("show")
-def show_run(name: RunName, output_dir: OutputDir = Path("runs")) -> None:
+def show_run(
+    name: RunName,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="What each answer rests on, too.")
+    ] = False,
+    output_dir: OutputDir = Path("runs"),
+) -> None:
     """Show what a run found, its audits, and how its steps stand."""
     from microtome.cli import show
 
-    show.run(name, output_dir)
+    show.run(name, evidence, output_dir)
 
 
 @app.command("compare")

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
+from microtome.lab.answers import chipped
 from microtome.lab.compare import Comparison, Pairing, Setting, TableChange
 from microtome.lab.compare import compare as compare_runs
 from microtome.lab.store import find_run
@@ -51,7 +52,7 @@ def _findings(console: Console, pairings: tuple[Pairing, ...]) -> None:
     right = Column("B − A", justify="right")
     table = Table("step", "A", "B", right, title="Found", title_justify="left", show_lines=True)
     for one in pairings:
-        texts = [plain(side["text"]) if side else "—" for side in (one.left, one.right)]
+        texts = [plain(chipped(side)) if side else "—" for side in (one.left, one.right)]
         said, change = (texts[1], _change(one)) if one.differ else ("the same", "")
         table.add_row(plain(one.step), texts[0], said, change)
     console.print(table)
@@ -61,7 +62,8 @@ def _change(one: Pairing) -> str:
     """`+0.31 logits, intervals apart`; nothing where there is no difference to state."""
     if one.difference is None or one.left is None:
         return ""
-    unit = f" {plain(one.left['unit'])}" if one.left["unit"] else ""
+    name = one.left["evidence"]["unit"]
+    unit = f" {plain(name)}" if name else ""
     apart = {None: "", True: ", intervals apart", False: ", intervals overlap"}[one.apart]
     return f"{one.difference:+.3g}{unit}{apart}"
 

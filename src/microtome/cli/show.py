@@ -5,10 +5,10 @@ from pathlib import Path
 from rich.table import Column, Table
 
 from microtome.errors import RunError
+from microtome.lab.answers import chipped, proof_of
 from microtome.lab.listing import lines, write_index
 from microtome.lab.record import FINDINGS, Record
 from microtome.lab.repair import repair as repair_run
-from microtome.lab.report import number_of
 from microtome.lab.run import conclude
 from microtome.lab.store import find_run
 from microtome.lab.terminal import Terminal, plain, tell, wide
@@ -30,7 +30,8 @@ def runs(output_dir: Path) -> None:
         audits = f"{line.failed_audits} failed" if line.failed_audits else "passed"
         table.add_row(
             plain(line.id), plain(line.model), line.status + dry, plain(line.started[:10]),
-            f"{line.seconds:.0f} s", str(len(line.findings)), audits if not line.problem else "",
+            f"{line.seconds:.0f} s", line.verdicts or str(len(line.answers)),
+            audits if not line.problem else "",
         )  # fmt: skip
     wide().print(table)
     for line in found:
@@ -38,8 +39,8 @@ def runs(output_dir: Path) -> None:
             Terminal().warn(line.problem)
 
 
-def run(name: str, output_dir: Path) -> None:
-    """What a run found."""
+def run(name: str, evidence: bool, output_dir: Path) -> None:
+    """What a run found; with `evidence`, what each answer rests on."""
     record = Record(find_run(name, output_dir).path)
     manifest = record.manifest
     dry = " — DRY RUN, its numbers mean nothing" if manifest.dry_run else ""
@@ -47,9 +48,9 @@ def run(name: str, output_dir: Path) -> None:
     if manifest.error:
         tell(f"It stopped with: {manifest.error}")
     for finding in record.findings:
-        tell(f"- {finding['step']}: {finding['text']}")
-        if number := number_of(finding):
-            tell(f"    {number}")
+        tell(f"- {finding['step']}: {chipped(finding)}")
+        for line in proof_of(finding) if evidence else ():
+            tell(f"    {line}")
     console = wide()
     console.print(_audits(record))
     console.print(_steps(record))

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from microtome.cli.flags import parse
 from microtome.files import load_yaml
+from microtome.lab.answers import chipped
 from microtome.lab.config import configure
 from microtome.lab.dry import Rehearsal, rehearse
 from microtome.lab.listing import write_index
 from microtome.lab.record import Record
-from microtome.lab.report import number_of
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal, tell, wide
 from microtome.studies import STUDIES, study_class
@@ -59,9 +59,8 @@ def _studies() -> None:
 
 def _show(record: Record) -> None:
     for finding in record.findings:
-        tell(f"- {finding['text']}")
-        if number := number_of(finding):
-            tell(f"    {number}")
+        tell(f"- {chipped(finding)}")
+    tell(f"How sure: microtome show {record.path} --evidence")
     failed = [audit for audit in record.audits if not audit["passed"]]
     if failed:
         tell(f"{len(failed)} audits failed: see the report before believing the numbers.")

@@ -43,7 +43,7 @@ class Pairing:
     @property
     def difference(self) -> float | None:
         """Right minus left, where both are numbers of one unit."""
-        values = [side["value"] for side in (self.left, self.right) if side is not None]
+        values = [side["evidence"]["value"] for side in (self.left, self.right) if side is not None]
         if len(values) < 2 or None in values:
             return None
         return float(values[1] - values[0])
@@ -53,7 +53,8 @@ class Pairing:
         """Whether the intervals have no point in common; None without two intervals."""
         if self.left is None or self.right is None:
             return None
-        ends = [side[end] for side in (self.left, self.right) for end in ("low", "high")]
+        sides = (self.left["evidence"], self.right["evidence"])
+        ends = [side[end] for side in sides for end in ("low", "high")]
         if None in ends:
             return None
         return bool(ends[1] < ends[2] or ends[3] < ends[0])
@@ -157,8 +158,8 @@ def _paired(
 
 
 def _subject(finding: Mapping[str, Any]) -> tuple[str, str]:
-    words = finding.get("about") or _NUMBER.sub("#", finding["text"])
-    return words, finding["unit"]
+    words = finding.get("about") or _NUMBER.sub("#", finding["answer"])
+    return words, finding["evidence"]["unit"]
 
 
 def _rows(found: Mapping[str, Any]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from microtome import files
 from microtome.errors import RunError
+from microtome.lab.answers import chipped, counted
 from microtome.lab.record import FINDINGS, read_findings
 from microtome.lab.report import policy, template
 from microtome.lab.store import RunFolder, list_runs
@@ -24,7 +25,8 @@ class Line:
     dry_run: bool = False
     started: str = ""
     seconds: float = 0.0
-    findings: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    verdicts: str = ""
     failed_audits: int = 0
     report: str = ""
     problem: str = ""
@@ -50,7 +52,7 @@ def _line(run: RunFolder, output_dir: Path) -> Line:
             found = read_findings(run, manifest)
         except RunError as error:
             problem = str(error)
-    texts = [finding["text"] for step in found["steps"] for finding in step["findings"]]
+    every = [finding for step in found["steps"] for finding in step["findings"]]
     report = run.report.relative_to(output_dir).as_posix() if run.report.exists() else ""
     return Line(
         run.id,
@@ -59,7 +61,8 @@ def _line(run: RunFolder, output_dir: Path) -> Line:
         manifest.dry_run,
         manifest.started,
         manifest.seconds,
-        tuple(texts),
+        tuple(chipped(finding) for finding in every),
+        counted(every),
         found["failed_audits"],
         report,
         problem,

@@ -71,6 +71,8 @@ class Manifest(BaseModel):
     steps: dict[str, StepRecord] = {}
     artifacts: dict[str, Artifact] = {}
     columns: dict[str, dict[str, str]] = {}
+    questions: dict[str, str] = {}
+    """What the study asks, by the names that findings give."""
     warnings: list[str] = []
     """What was found damaged and made anew: history, not a flaw of the results."""
     redraw: bool = Field(default=False, exclude=True)

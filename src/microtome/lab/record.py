@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from microtome import files
 from microtome.errors import RunError, suggest
 from microtome.lab import tables
+from microtome.lab.answers import chipped
+from microtome.lab.claims import from_json
 from microtome.lab.manifest import Manifest
 from microtome.lab.store import CONFIGURATION, RunFolder
+from microtome.lab.verdicts import RATE, judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +21,7 @@ FINDINGS = "findings.json"
 
 
 def findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
-    """What all finished steps found, with their audits and the files they wrote."""
+    """What all finished steps found, judged together, with their audits and files."""
     steps = [
         files.read_json(folder.step(name))
         for name, record in manifest.steps.items()
@@ -29,8 +32,24 @@ def findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
         "run": folder.path.name,
         "dry_run": manifest.dry_run,
         "failed_audits": sum(not a["passed"] for step in steps for a in step["audits"]),
-        "steps": steps,
+        "questions": manifest.questions,
+        "rate": rate_of(manifest),
+        "steps": _judged(steps, rate_of(manifest)),
     }
+
+
+def rate_of(manifest: Manifest) -> float:
+    """The run's false-discovery rate: 1 − the `level` of its study."""
+    level = manifest.configuration.get("level")
+    return RATE if level is None else round(1 - float(level), 12)
+
+
+def _judged(steps: list[dict[str, Any]], rate: float) -> list[dict[str, Any]]:
+    """The steps with q and verdict of every finding, over the claims of all of them."""
+    every = [from_json(row) for step in steps for row in step["findings"]]
+    judged = iter(judge(every, rate))
+    return [{**step, "findings": [next(judged).to_json() for _ in step["findings"]]}
+            for step in steps]  # fmt: skip
 
 
 def read_findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
@@ -44,6 +63,8 @@ def read_findings(folder: RunFolder, manifest: Manifest) -> dict[str, Any]:
         raise RunError(f"{path} is damaged; `microtome verify --repair` makes it again.")
     if not isinstance(content, dict) or not {"steps", "failed_audits"} <= content.keys():
         raise RunError(f"{path} holds no findings; `microtome verify --repair` makes it again.")
+    if "rate" not in content:
+        raise RunError(f"{path} has no verdicts yet; `microtome report` writes it in today's form.")
     return content
 
 
@@ -70,7 +91,7 @@ class Record:
 
     @property
     def findings(self) -> list[dict[str, Any]]:
-        """Every finding with its step, value, interval, n and control."""
+        """Every finding with its step, question, answer, evidence, p, q and verdict."""
         return [{"step": s["step"], **f} for s in self._steps() for f in s["findings"]]
 
     @property
@@ -94,5 +115,5 @@ class Record:
         return tables.read_parquet(self.path / stem, artifacts[stem].sha256).to_pandas()
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<li>{html.escape(f['text'])}</li>" for f in self.findings)
+        rows = "".join(f"<li>{html.escape(chipped(f))}</li>" for f in self.findings)
         return f"<p><b>{html.escape(self.folder.id)}</b></p><ul>{rows}</ul>"

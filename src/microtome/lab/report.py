@@ -8,7 +8,6 @@ its Python package, and `report.js`. Nothing is fetched.
 import base64
 import hashlib
 import json
-import math
 import shlex
 from functools import cache
 from importlib import resources
@@ -20,12 +19,12 @@ from markupsafe import Markup
 
 from microtome import files
 from microtome.lab import tables
+from microtome.lab.answers import number, number_of, proof_of
 from microtome.lab.manifest import Manifest
 from microtome.lab.passages import shade
 from microtome.lab.store import RunFolder
 
 _SHOWN_ROWS = 20
-_NUMBER = "{:.3g}"
 _ON_SCREEN = (".plotly.json", ".passages.json")
 
 
@@ -49,6 +48,9 @@ def render(folder: RunFolder, manifest: Manifest, found: dict[str, Any]) -> byte
         unfinished={
             n: r for n, r in manifest.steps.items() if r.status in ("failed", "interrupted")
         },
+        answers=_answers(found, steps),
+        claims=sum(f["verdict"] is not None for step in steps for f in step["findings"]),
+        rate=found["rate"],
         steps=steps,
         command=shlex.join(manifest.command),
         seed=manifest.seed,
@@ -77,28 +79,33 @@ def _hash(script: str) -> str:
 def _step(folder: RunFolder, manifest: Manifest, step: dict[str, Any]) -> dict[str, Any]:
     return {
         **step,
-        "failed": any(not audit["passed"] for audit in step["audits"]),
-        "findings": [{**f, "number": number_of(f)} for f in step["findings"]],
+        "findings": [_finding(step, f) for f in step["findings"]],
         "figures": [_figure(folder, figure) for figure in step["figures"]],
         "shown": [_table(folder, manifest, table) for table in step["tables"]],
         "other": [link for o in (*step["data"], *step["arrays"]) for link in _links(o["files"])],
     }
 
 
-def number_of(finding: dict[str, Any]) -> str:
-    """`0.62 logit [0.41, 0.80] · n = 15 · control: shuffled labels`."""
-    parts = []
-    if finding["value"] is not None:
-        unit = f" {finding['unit']}" if finding["unit"] else ""
-        between = ""
-        if finding["low"] is not None and finding["high"] is not None:
-            between = f" [{_number(finding['low'])}, {_number(finding['high'])}]"
-        parts.append(f"{_number(finding['value'])}{unit}{between}")
-    if finding["n"] is not None:
-        parts.append(f"n = {finding['n']}")
-    if finding["control"]:
-        parts.append(f"control: {finding['control']}")
-    return " · ".join(parts)
+def _finding(step: dict[str, Any], finding: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **finding,
+        "step": step["step"],
+        "doubted": any(not audit["passed"] for audit in step["audits"]),
+        "number": number_of(finding),
+        "proof": proof_of(finding),
+    }
+
+
+def _answers(found: dict[str, Any], steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The findings by question, in the order of the questions; then those of no question."""
+    every = [finding for step in steps for finding in step["findings"]]
+    names = found["questions"]
+    headed = [(text, [f for f in every if f["question"] == name]) for name, text in names.items()]
+    headed += [
+        (step["step"], [f for f in step["findings"] if f["question"] not in names])
+        for step in steps
+    ]
+    return [{"head": head, "findings": own} for head, own in headed if own]
 
 
 def _figure(folder: RunFolder, figure: dict[str, Any]) -> dict[str, Any]:
@@ -148,13 +155,6 @@ def _links(names: list[str]) -> list[dict[str, str]]:
     ]
 
 
-def _number(value: Any) -> str:
-    """Three digits of a float; everything else as it is."""
-    if isinstance(value, float):
-        return _NUMBER.format(value) if math.isfinite(value) else str(value)
-    return "" if value is None else str(value)
-
-
 def _tint(mark: tuple[Any, ...]) -> str:
     """A style that shades a token."""
     (red, green, blue), strength = mark[:2]
@@ -184,7 +184,7 @@ def template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = _number
+    environment.filters["number"] = number
     environment.filters["bytes"] = _bytes
     environment.globals["tint"] = _tint
     environment.globals["web"] = lambda name: Markup(_web(name))

@@ -79,6 +79,7 @@ def _begin(
     manifest = Manifest(
         **identify(study, provenance), seed=study.seed, command=list(command),
         versions=versions(), status="running", dry_run=dry_run, started=now(),
+        questions={one.name: one.text for one in study.questions},
     )  # fmt: skip
     if folder.has_manifest():
         try:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from microtome.audit import Audit
-from microtome.errors import ConfigError, NumericsError, suggest
+from microtome.errors import ConfigError, suggest
+from microtome.lab.claims import Finding as Finding
+from microtome.lab.claims import Question
 from microtome.lab.figures import Figure
 from microtome.values import Seed, Value
 
@@ -52,26 +54,6 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One plain sentence of what was found, with its number, interval, sample size and control."""
-
-    text: str
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    n: int | None = None
-    control: str = ""
-    about: str = ""
-    """What it is about, in words that every run uses: with `unit` unique in its step."""
-
-    def __post_init__(self) -> None:
-        for number in (self.value, self.low, self.high):
-            if number is not None and not math.isfinite(number):
-                raise NumericsError(f"The finding {self.text!r} rests on {number}, not a number.")
-
-
-@dataclass(frozen=True)
 class Conclusion:
     """What a step says in the end; tables go to `tables/`, data to `data/<name>.json`.
 
@@ -104,6 +86,8 @@ class Study(Value):
     """The word after `microtome run`, and the run's folder."""
     summary: ClassVar[str]
     """One line for `microtome run --help`."""
+    questions: ClassVar[tuple[Question, ...]] = ()
+    """What the study answers: three to six, in the order in which a reader asks them."""
 
     model: str
     """Hub id or folder of the base model, or specimen:world; none is assumed."""

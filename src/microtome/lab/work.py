@@ -14,7 +14,7 @@ from microtome.lab.join import finite, join_arrays, join_tables, summarise
 from microtome.lab.manifest import Manifest, StepRecord, now, peak_memory
 from microtome.lab.publish import Publisher, publish
 from microtome.lab.store import RunFolder
-from microtome.lab.study import Arrays, Product, Step, Study, Unit
+from microtome.lab.study import Arrays, Conclusion, Product, Step, Study, Unit
 from microtome.lab.terminal import Bar, Terminal
 from microtome.lab.units import pack, read_unit, unit_key, unpack
 
@@ -111,6 +111,7 @@ class Work:
         self.frames[step.name] = {name: table.to_pandas() for name, table in joined.items()}
         self.arrays[step.name] = join_arrays(units, products)
         conclusion = step.conclude(self.study, self._tables(step), self._arrays(step))
+        _asked(self.study, step, conclusion)
         for name, rows in conclusion.tables.items():
             joined[name] = tables.from_rows(name, rows)
             self.frames[step.name][name] = joined[name].to_pandas()
@@ -142,6 +143,16 @@ class Work:
         rows = summarise([*pairs, *(("", audit) for audit in concluded)])
         self.terminal.failed(step.name, [row for row in rows if not row["passed"]])
         return rows
+
+
+def _asked(study: Study, step: Step, conclusion: Conclusion) -> None:
+    """Every finding answers a question that the study asks, or none in particular."""
+    asked = {question.name for question in study.questions}
+    for finding in conclusion.findings:
+        if finding.question and finding.question not in asked:
+            raise ValueError(
+                f"step {step.name!r} answers {finding.question!r}, which {study.name!r} never asks"
+            )
 
 
 def _took(record: StepRecord, seconds: float) -> None:

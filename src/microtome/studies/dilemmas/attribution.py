@@ -90,12 +90,12 @@ def _finding(full: "pd.DataFrame", name: str, study: Configuration) -> Finding:
     wide, label = by_component(own, "contribution"), players(study.models)[name].label
     top, about = largest(wide, study), f"{label}, largest contribution"
     if top is None:
-        return Finding(f"{label}: {_ALONE}", n=len(wide), about=about)
+        return Finding.stated(f"{label}: {_ALONE}", n=len(wide), about=about)
     side = "defection" if top.value > 0 else "cooperation"
     text = "which head or MLP writes most is not settled"
     if top.settled:
         text = f"{top.component} writes most, {abs(top.value):.2f} logits for {side}"
-    return Finding(
+    return Finding.stated(
         f"{label}: {text} ({top.of_size(study)}).",
         top.value, *top.ends, unit="logits", n=len(wide), about=about,
         control="the parts sum to Δ on every prompt",
@@ -113,14 +113,14 @@ def _change(full: "pd.DataFrame", source: str, target: str, study: Configuration
     test = tested(wide, study)
     top, differing = largest(wide, study, test), _differing(test, wide.shape[1], study)
     if top is None:
-        return Finding(f"{both}: {_ALONE}", n=len(wide), about=about)
+        return Finding.stated(f"{both}: {_ALONE}", n=len(wide), about=about)
     if top.shown == 0:
         nothing = f"{both}, no head or MLP is shown to change. {differing}"
-        return Finding(nothing, n=len(wide), about=about)
+        return Finding.stated(nothing, n=len(wide), about=about)
     text = "which head or MLP changes most is not settled"
     if top.settled:
         text = f"{top.component} changes most, by {top.value:+.2f} logits"
-    return Finding(
+    return Finding.stated(
         f"{both}, {text} ({top.evidence(study, '+.2f')}). {differing}",
         top.value, *top.ends, unit="logits", n=len(wide), about=about,
     )  # fmt: skip

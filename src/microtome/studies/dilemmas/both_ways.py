@@ -94,7 +94,7 @@ def _finding(rows: Rows, study: Configuration) -> Finding:
         sure = "none of them is shown to distinguish the two"
     if any(row["p_both"] is None for row in rows):
         sure = f"this design ({study.resample}) cannot show that any of them distinguishes the two"
-    return Finding(
+    return Finding.stated(
         f"Patched both ways between {both}, {moved} of {len(rows)} heads and MLPs move Δ towards "
         f"their owner on average both ways; {sure}.{_shared(rows)}",
         float(len(named)), unit="components", n=len(rows), about=f"{both}, both ways",

@@ -64,7 +64,7 @@ def findings_of(frame: "pd.DataFrame", name: str, study: Configuration) -> list[
 
 def _silence(own: "pd.DataFrame", label: str) -> Finding:
     neither = float(own["p_neither"].mean())
-    return Finding(
+    return Finding.stated(
         f"{label} gives neither answer: P(neither) is {neither:.2f} over {len(own)} prompts. What "
         f"it would choose is not stated.",
         neither, unit="P(neither)", n=len(own), about=label,
@@ -83,7 +83,7 @@ def _choice(own: "pd.DataFrame", label: str, study: Configuration) -> Finding:
         if neither > MUCH
         else ""
     )
-    return Finding(
+    return Finding.stated(
         f"{label} defects with probability {states}; mean {chance.value:.2f} "
         f"({worded(chance, study.resample)}).{warned}",
         chance.value, chance.low, chance.high, unit="P(defect)", n=chance.n, about=label,
@@ -100,7 +100,7 @@ def _conditional(own: "pd.DataFrame", label: str, study: Configuration) -> list[
     said = _compared(label, "after the opponent defected", "after it cooperated", change, study)
     sizes = [frame["scenario"].nunique() for frame in (after_d, after_c)]
     return [
-        Finding(
+        Finding.stated(
             f"{said} This rests on {sizes[0]} against {sizes[1]} scenarios.",
             change.value, change.low, change.high,
             unit="P(D | opponent defected) − P(D | opponent cooperated)", n=change.n, about=label,
@@ -115,7 +115,7 @@ def _against_base(
     both = own.merge(base, on=["scenario", "variant"], suffixes=("", "_base"))
     gap = both.assign(change=both["p_defect"] - both["p_defect_base"])
     change = mean_over(gap, "change", study, within=(-1, 1))
-    return Finding(
+    return Finding.stated(
         _compared(label, "", "Base on the same prompts", change, study),
         change.value, change.low, change.high, unit="P(defect) − Base", n=change.n,
         control="Base on the same prompts", about=label,

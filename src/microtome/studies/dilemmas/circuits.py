@@ -44,7 +44,7 @@ class Circuits(Step):
     """The smallest set of components of every pair that carries its gap."""
 
     name = "circuits"
-    version = 3
+    version = 4
     summary = "Which few components, put into the other model together, carry the difference."
     reads = ("first", "second", "chat", "max_rows", "tau", "random_circuits", "seed")
 
@@ -112,7 +112,7 @@ class Circuits(Step):
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "circuits_summary" not in tables:
             return Conclusion(
-                [Finding("No circuit was searched: circuits are off, or no pair is named.")]
+                [Finding.stated("No circuit was searched: circuits are off, or no pair is named.")]
             )
         lines = tables["circuits_summary"].to_dict("records")
         held_out = tables.get("circuits_held_out")

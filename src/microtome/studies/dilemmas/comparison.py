@@ -67,7 +67,7 @@ class Comparison(Step):
 def _of_pairs(tables: Tables, study: Configuration) -> Conclusion:
     """RQ1, and the components of RQ2."""
     if "patching_results" not in tables:
-        return Conclusion([Finding("No pair was patched, so no two models are compared.")])
+        return Conclusion([Finding.stated("No pair was patched, so no two models are compared.")])
     less, ways = suppressed(tables, study), both_ways(tables["patching_summary"], study)
     return Conclusion(
         [
@@ -91,7 +91,7 @@ def _of_circuits(tables: Tables, study: Configuration) -> Conclusion:
     """The circuits of RQ2."""
     if "circuits" not in tables:
         return Conclusion(
-            [Finding("No circuit was found, so the overlap of circuits is left out.")]
+            [Finding.stated("No circuit was found, so the overlap of circuits is left out.")]
         )
     shared = overlaps(tables["circuits"], model_nodes(tables))
     return Conclusion(overlap_findings(shared, study), tables={"comparison_overlap": shared})
@@ -100,7 +100,7 @@ def _of_circuits(tables: Tables, study: Configuration) -> Conclusion:
 def _of_weights(tables: Tables, study: Configuration) -> Conclusion:
     """RQ3."""
     if "comparison_weights" not in tables:
-        return Conclusion([Finding("No fine-tune is compared, so no weights were swapped.")])
+        return Conclusion([Finding.stated("No fine-tune is compared, so no weights were swapped.")])
     ranked = targets(tables["comparison_weights"], study)
     return Conclusion(
         target_findings(ranked, tables["comparison_weights"], study),

@@ -64,7 +64,7 @@ def flip_finding(rows: "pd.DataFrame", study: Configuration) -> Finding:
     silent = int((~answered(last, study)).sum())
     near = last[answered(last, study) & ~last.index.isin(counted.index)]
     others = f" Of the {len(near)} prompts nearer to 0, {near['flipped'].sum()} flip."
-    return Finding(
+    return Finding.stated(
         f"{pair}: components added by rank flip the answer on {len(flipped)} of {len(counted)} "
         f"prompts with |Δ| of {study.flip_floor:g} or more{after}."
         f"{others if len(near) else ''}{left_out(silent, len(last), study)}{meaning}",

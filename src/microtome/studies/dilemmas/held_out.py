@@ -91,14 +91,14 @@ def circuit_finding(
     """One sentence per pair; f and p of the held-out wordings, or that there are none."""
     pair = line["pair"]
     if not line["n_members"]:
-        return Finding(
+        return Finding.stated(
             f"{pair}: the two differ by {line['mean_abs_gap']:.2f} logits on average, too little "
             f"to look for what carries it.",
             line["mean_abs_gap"], unit="|Δ logit (D − C)|", n=line["n_prompts"], about=pair,
         )  # fmt: skip
     size = f"{line['n_members']} of {line['n_nodes']} heads and MLPs of the source"
     if not line["n_held_out"] or held_out is None:
-        return Finding(
+        return Finding.stated(
             f"{pair}: the search chose {size}. No wording with a gap is left that it did not see, "
             f"so neither what they carry nor a p is stated.",
             float(line["n_members"]), unit="heads and MLPs", n=line["n_prompts"], about=pair,
@@ -116,7 +116,7 @@ def _assessed(
         rank = f"more than {n} random sets of as many heads and MLPs"
     else:
         rank = f"not shown to be more than random sets of as many carry (p = {p:.2g})"
-    return Finding(
+    return Finding.stated(
         f"{line['pair']}: on {len(own)} wordings that the search did not see, {size} together "
         f"carry {share.value:.0%} of the gaps ({worded(share, study.resample)}), {rank}; all the "
         f"others carry {line['without']:.0%}.",

@@ -119,7 +119,7 @@ def _nested(frame: "pd.DataFrame") -> dict[str, Any]:
 def _finding(frame: "pd.DataFrame", label: str, n_layers: int, study: Configuration) -> Finding:
     final = mean_over(frame, "final_delta", study)
     settled = int(np.median(frame["settles_at"]))
-    return Finding(
+    return Finding.stated(
         f"{leaning(frame, label, final, study)}: Δ = {final.value:+.2f} on average "
         f"({worded(final, study.resample, '+.2f')}). Its sign settles at layer {settled} of "
         f"{n_layers - 1} (median).",

@@ -88,7 +88,7 @@ def _finding(row: dict[str, Any], study: Configuration) -> Finding:
     elif min(row["smallest_p_many"], row["smallest_p_few"]) >= alpha:
         verdict = f"and circuits of these sizes cannot reach p < {alpha:.2g} either way"
     both = f"{row['first']} and {row['second']}"
-    return Finding(
+    return Finding.stated(
         f"The circuits {both} share {row['shared']} components of {row['n_first']} and "
         f"{row['n_second']} (Jaccard {row['jaccard']:.2f}, by chance "
         f"{row['jaccard_by_chance']:.2f}), {verdict}.",

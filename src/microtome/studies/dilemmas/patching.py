@@ -87,7 +87,7 @@ class Patching(Step):
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "patching_results" not in tables:
-            return Conclusion([Finding(NO_PAIR)])
+            return Conclusion([Finding.stated(NO_PAIR)])
         results = tables["patching_results"]
         summary = summarised(results, study)
         across = across_pairs(results, summary, study)

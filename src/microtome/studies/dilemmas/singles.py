@@ -24,7 +24,7 @@ def _gap(pair: Across, study: Configuration) -> Finding:
     name, gap, counts = title(pair.source, pair.target), pair.gap, pair.counts
     opposite = counts["opposite_gaps"]
     both = f" The gap has the other sign on {opposite} of them." if opposite else ""
-    return Finding(
+    return Finding.stated(
         f"{name}: on the same {gap.n} prompts the source's Δ lies {gap.value:+.2f} logits from the "
         f"receiver's ({worded(gap, study.resample, '+.2f')}).{both} {_answers(pair, study)}",
         gap.value, gap.low, gap.high, unit="Δ logit (D − C)", n=gap.n, about=f"{name}, gap",
@@ -51,9 +51,9 @@ def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
     if top is not None and top.shown == 0:
         rest = f"no component is shown to change Δ when swapped alone. {rest}"
     if top is None or top.shown == 0:
-        return Finding(f"{name}: {rest}", n=pair.gap.n, about=about)
+        return Finding.stated(f"{name}: {rest}", n=pair.gap.n, about=about)
     moved = max(row["unrelated_rms"] for row in own if row["component"] in top.chosen)
-    return Finding(
+    return Finding.stated(
         f"{name}: {_top(pair)} ({top.of_size(study)}).{_unspecific(top.value, moved)} {rest}",
         top.value, *top.ends, unit=unit, n=pair.gap.n, about=about,
         control=f"the same swap moves unrelated tokens apart by {moved:.2f} logits",
@@ -110,7 +110,7 @@ def _rank(row: dict[str, Any], study: Configuration) -> Finding:
         verdict = "its effect is unlike its peers'"
     else:
         verdict = "others of its kind lie as far out"
-    return Finding(
+    return Finding.stated(
         f"{row['pair']}: {row['component']}, named beforehand, ranks {place} of {peers} of its "
         f"kind by the distance of its effect from their median; {verdict}."
         f"{_unspecific(row['mean_towards'], row['unrelated_rms'])}",

@@ -48,7 +48,7 @@ def suppression_findings(
 
     if not rows:
         nothing = "No receiver is shown to lean less to defection than its source"
-        return [Finding(f"{nothing}, so nothing is called suppressed.", n=pairs)]
+        return [Finding.stated(f"{nothing}, so nothing is called suppressed.", n=pairs)]
     frame = pd.DataFrame(rows)
     return [_finding(part, study, undecided) for _, part in groups(frame, "pair")]
 
@@ -103,13 +103,13 @@ def _finding(part: "pd.DataFrame", study: Configuration, undecided: str) -> Find
     pair = part["pair"].iloc[0]
     if down.empty:
         nothing = f"{pair}: no head or MLP that writes for defection is suppressed."
-        return Finding(nothing, n=len(part), about=f"{pair}, suppressed")
+        return Finding.stated(nothing, n=len(part), about=f"{pair}, suppressed")
     sure = (
         f"{int(down['claimed'].sum())} of them at p < {alpha:.2g} ({part['test'].iloc[0]}, max-T)"
     )
     if undecided:
         sure = f"none of which this design can show: {undecided}"
-    return Finding(
+    return Finding.stated(
         f"{pair}: on these prompts {len(down)} of {len(part)} heads and MLPs write for defection "
         f"in the source and less so in the receiver, {sure}; {int(down['restores'].sum())} of "
         f"them raise Δ when swapped back.{_shared(down)}",

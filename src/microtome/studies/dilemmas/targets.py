@@ -133,8 +133,8 @@ def _finding(own: Rows, weights: pd.DataFrame, study: Configuration) -> Finding:
     if top is not None and top.shown == 0:
         rest = f"no trained weights are shown to be needed. {rest}"
     if top is None or top.shown == 0:
-        return Finding(f"{label}: {rest}", n=own[0]["n"], about=about)
-    return Finding(
+        return Finding.stated(f"{label}: {rest}", n=own[0]["n"], about=about)
+    return Finding.stated(
         f"{label}: {_most(top, own)} ({top.evidence(study)}). {rest}",
         top.value, *top.ends, unit="share of the gap", n=own[0]["n"], about=about,
     )  # fmt: skip

@@ -1,9 +1,18 @@
-"""What the contrast says, in sentences: whether anything survives, and what could have."""
+"""What the contrast says: what differs, whether it replicates, and what could have been found."""
 
 from typing import Any
 
-from microtome.lab.study import Finding, Tables
+from microtome.lab.claims import Finding
+from microtome.lab.study import Tables
 from microtome.studies.misconceptions.configuration import Configuration
+from microtome.studies.misconceptions.contrast_claims import (
+    QUESTION,
+    control,
+    control_holds,
+    nothing,
+    replicated,
+    separation,
+)
 from microtome.studies.misconceptions.contrasting import Contrast
 from microtome.studies.misconceptions.exchange import smallest_p
 from microtome.studies.misconceptions.heldout import again
@@ -14,10 +23,12 @@ Rows = list[dict[str, Any]]
 def contrast_findings(
     found: Contrast, made: dict[str, Rows], tables: Tables, study: Configuration
 ) -> list[Finding]:
-    """Which reading, what survives, how well it separates, and the pairs of the file."""
+    """Which reading, what differs and replicates, how well it separates, the pairs of the file."""
+    rows, holds = made["contrast_heldout"], control_holds(made, found.alpha)
     said = [*_shared(tables), _survival(found, made, study)]
-    said += [_separation(row, study) for row in _best(made["contrast_separation"])]
-    return [*said, *_extra(made["contrast_heldout"], found)]
+    said += [replicated(row, control(made), holds) for row in _largest(rows)]
+    said += [separation(row, study) for row in _best(made["contrast_separation"])]
+    return [*said, *_extra(rows, found)]
 
 
 def _shared(tables: Tables) -> list[Finding]:
@@ -26,75 +37,54 @@ def _shared(tables: Tables) -> list[Finding]:
     if not same.any():
         return []
     return [
-        Finding(
-            f"In {int(same.sum())} of {len(same)} pairs both members are one prompt, on which "
-            f"every difference is exactly 0; they are read on the forced answer tokens instead, "
-            f"where the members differ by the very answer.",
-            n=len(same), about="pairs of one prompt",
+        Finding.stated(
+            f"In {int(same.sum())} of {len(same)} pairs both members are one prompt.",
+            n=len(same), about="pairs of one prompt", question=QUESTION,
+            detail="On one prompt every difference is exactly 0; these pairs are read on the "
+            "forced answer tokens instead, where the members differ by the very answer.",
         )
     ]  # fmt: skip
 
 
 def _survival(found: Contrast, made: dict[str, Rows], study: Configuration) -> Finding:
-    n, alpha = len(found.sides.pairs), found.alpha
-    floor = smallest_p(n, found.at)
+    n, rows = len(found.sides.pairs), made["contrast_heldout"]
     if not len(found.features):
         few = ": give more pairs, or lower --min-pairs" if n < study.min_pairs else ""
-        return Finding(
+        return Finding.stated(
             f"No feature fires in at least {study.min_pairs} pairs of the {n} to select on, so "
-            f"nothing is tested{few}.", n=n, about="survivors",
+            f"nothing is tested{few}.", n=n, about="survivors", question=QUESTION,
         )  # fmt: skip
-    if floor > alpha:
-        return Finding(
-            f"Nothing can survive correction: {n} pair{'s' * (n > 1)} to select on give no p-value "
-            f"below {floor:.2g}; "
-            f"give more pairs.", n=n, about="survivors",
-        )  # fmt: skip
-    claimed, rows = int(found.claimed.sum()), made["contrast_heldout"]
-    confirmed = sum(row["confirmed"] for row in rows)
-    return Finding(
-        f"{_verdict(claimed, confirmed, bool(rows))} of {len(found.features)} features that fire "
-        f"in at least {study.min_pairs} of {n} pairs, {claimed} differ between the members "
-        f"(labels exchanged within pairs, which tests symmetry about 0; max-T over all layers, "
-        f"p ≤ {alpha:.2g}; smallest reachable p {floor:.2g})"
-        f"{_tested(rows, confirmed)}{_strongest(found, rows)}.",
-        confirmed / claimed if rows else None, unit="share confirmed", n=claimed,
-        control=_control(made), about="survivors",
+    claimed = int(found.claimed.sum())
+    if not claimed:
+        return nothing(found, made)
+    again_there = sum(row["confirmed"] for row in rows)
+    same = f"; {again_there} of them replicate on held-out pairs" if rows else ""
+    return Finding.stated(
+        f"{claimed} of {len(found.features)} features differ between the members{same}.",
+        again_there / claimed if rows else None, unit="share replicated", n=claimed,
+        control=control(made), about="survivors", question=QUESTION,
+        detail=_tested(found, rows, study),
     )  # fmt: skip
 
 
-def _verdict(claimed: int, confirmed: int, tested: bool) -> str:
-    if confirmed or (claimed and not tested):
-        return "Something survives correction:"
-    return "Nothing survives correction:"
-
-
-def _tested(rows: Rows, confirmed: int) -> str:
-    if not rows:
-        return ""
+def _tested(found: Contrast, rows: Rows, study: Configuration) -> str:
+    n, floor = len(found.sides.pairs), smallest_p(len(found.sides.pairs), found.at)
+    held_out = f" There are {rows[0]['test_n']} held-out pairs." if rows else ""
     return (
-        f", and {confirmed} of them again, in the same direction, on {rows[0]['test_n']} held-out "
-        f"pairs (the same for all features, so the count has no interval)"
+        f"Features that fire in at least {study.min_pairs} of {n} pairs, labels exchanged within "
+        f"pairs (a test of symmetry about 0), max-T over all layers, p ≤ {found.alpha:.2g}; "
+        f"smallest reachable p {floor:.2g}.{held_out} The pairs are the same for all features, so "
+        f"the counts have no interval."
     )
 
 
-def _strongest(found: Contrast, rows: Rows) -> str:
-    """The largest confirmed difference of each side."""
+def _largest(rows: Rows) -> Rows:
+    """The largest claimed feature of each side by the pairs to select on."""
     firsts = [
-        next((r for r in rows if r["confirmed"] and r["side"] == side), None)
+        next((row for row in rows if row["side"] == side), None)
         for side in ("correct", "misconception")
     ]
-    named = [f"L{r['layer']} #{r['feature']} (higher in {r['side']} members)" for r in firsts if r]
-    return f"; the largest are {' and '.join(named)}" if named else ""
-
-
-def _control(made: dict[str, Rows]) -> str:
-    rows = made["contrast_relabelled"]
-    survived = sum(row["confirmed"] > 0 for row in rows)
-    return (
-        f"with labels exchanged at random within pairs a feature survives in {survived} of "
-        f"{len(rows)} sets"
-    )
+    return [row for row in firsts if row]
 
 
 def _best(rows: Rows) -> Rows:
@@ -102,31 +92,22 @@ def _best(rows: Rows) -> Rows:
     return sorted(rows, key=lambda row: -row["strongest_t"])[:1]
 
 
-def _separation(row: dict[str, Any], study: Configuration) -> Finding:
-    return Finding(
-        f"The {study.top_n} strongest features of each side at layer {row['layer']} together tell "
-        f"the members of held-out pairs apart with AUROC {row['auroc']:.3f}.",
-        row["auroc"], row["auroc_low"], row["auroc_high"], unit="AUROC", n=row["n"],
-        control=f"{study.level:.0%} of relabelled sets between {row['relabelled_low']:.2f} and "
-        f"{row['relabelled_high']:.2f}",
-        about="held-out separation",
-    )  # fmt: skip
-
-
 def _extra(rows: Rows, found: Contrast) -> list[Finding]:
-    """The pairs of the file as a second test of the confirmed features."""
+    """The pairs of the file as a second test of the replicated features."""
     own = [row for row in rows if row["confirmed"] and "extra_mean" in row]
     if not own:
         return []
     n, floor = int(own[0]["extra_n"]), smallest_p(int(own[0]["extra_n"]), found.at)
     same = sum(again(row, "extra", found.alpha) for row in own)
     return [
-        Finding(
-            f"On the {n} pairs of the file {same} of {len(own)} confirmed features differ again in "
-            f"the same direction (p ≤ {found.alpha:.2g} by max-T and an interval that leaves 0 "
-            f"out; {n} pairs reach {floor:.2g} at best; the same pairs for all features, so the "
-            f"count has no interval).",
+        Finding.stated(
+            f"On the {n} pairs of the file {same} of {len(own)} replicated features differ again, "
+            f"in the same direction.",
             same / len(own), unit="share in the same direction", n=len(own),
             control=f"{found.alpha / 2:.2g} if the labels meant nothing", about="pairs of the file",
+            question=QUESTION,
+            detail=f"p ≤ {found.alpha:.2g} by max-T and an interval that leaves 0 out; {n} pairs "
+            f"reach {floor:.2g} at best; the same pairs for all features, so the count has no "
+            f"interval.",
         )
     ]  # fmt: skip

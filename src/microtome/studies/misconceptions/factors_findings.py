@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from microtome.lab.study import Finding
+from microtome.lab.claims import Claim, Evidence, Finding
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Sides
-from microtome.studies.misconceptions.factoring import VERDICTS, Effects
+from microtome.studies.misconceptions.factoring import HALF, VERDICTS, Effects
 
 Rows = list[dict[str, Any]]
+QUESTION = "specific"
 
 
 def factor_findings(
@@ -23,17 +24,21 @@ def factor_findings(
     """The verdicts over all claimed features, the strongest feature, and what the data lack."""
     lacking = _lacking(outside, content)
     if not found:
-        return [Finding(f"No claimed feature to tell voice and domain apart.{lacking}",
-                        n=0, about="verdicts")]  # fmt: skip
+        return [Finding.stated("No significant feature to tell voice and domain apart.", n=0,
+                               about="verdicts", question=QUESTION,
+                               detail=lacking.strip())]  # fmt: skip
     counted = Counter(one.verdict for one in found)
     counts = ", ".join(f"{counted[v]} {v}" for v in VERDICTS if counted[v])
-    first = Finding(
-        f"Of {len(found)} claimed features: {counts} (intervals at 1 − {study.alpha:.2g} / "
-        f"{len(found)}; the features share their pairs, so the counts have no interval).{lacking}",
-        n=len(found), about="verdicts",
+    first = Finding.stated(
+        f"Of {len(found)} significant features: {counts}.",
+        n=len(found), about="verdicts", question=QUESTION,
         control=_controlled(*control),
+        detail=f"Intervals at 1 − {study.alpha:.2g} / {len(found)}; the features share their "
+        f"pairs, so the counts have no interval.{lacking}",
     )  # fmt: skip
-    return [first, *([_strongest(found[0], made[0])] if outside is not None else [])]
+    if outside is None:
+        return [first]
+    return [first, _strongest(found[0], made[0], control, study)]
 
 
 def _controlled(voiced: int, tried: int) -> str:
@@ -54,16 +59,31 @@ def _lacking(outside: Sides | None, content: Sides | None) -> str:
     return f" Factor {' and '.join(missing)}: not in these data.{rest}"
 
 
-def _strongest(one: Effects, row: dict[str, Any]) -> Finding:
+def _strongest(
+    one: Effects, row: dict[str, Any], control: tuple[int, int], study: Configuration
+) -> Finding:
+    """The largest feature on pairs outside the domain, which did not choose it."""
     feature, alone = one.feature, one.alone["outside"]
     assert alone is not None
+    voiced, tried = control
     marker = "mistaken" if one.side == "misconception" else "right"
-    return Finding(
-        f"{feature} is {one.verdict}: after the markers of the {marker} voice it reads "
+    evidence = Evidence(
+        alone.value, alone.low, alone.high, "activation outside the domain, paired difference",
+        alone.n, f"after the other voice's markers {row['outside_after_other_marker']:.2f}",
+        f"It is {one.verdict}: after the markers of the {marker} voice it reads "
         f"{row['inside_after_own_marker']:.2f} inside the domain and "
         f"{row['outside_after_own_marker']:.2f} before sentences of other kinds (fires in "
         f"{row['outside_fires']} of {alone.n}).",
-        alone.value, alone.low, alone.high, unit="activation outside the domain, paired difference",
-        n=alone.n, about="the largest claimed feature outside the domain",
-        control=f"after the other voice's markers {row['outside_after_other_marker']:.2f}",
+    )  # fmt: skip
+    claim = Claim(
+        p=alone.p, least=HALF * abs(one.inside.value) or 1.0, side=1,
+        above=f"{feature} reads the voice outside the domain too: {alone.value:.2f} more after its "
+        f"own markers.",
+        control_holds=voiced <= study.alpha * tried if tried else None,
+        false_in="labels of the pairs outside the domain exchanged at random",
+    )  # fmt: skip
+    return Finding(
+        f"Whether {feature} reads the voice outside the domain is not shown: {alone.value:+.2f} "
+        f"after its own markers.",
+        evidence, "the largest claimed feature outside the domain", QUESTION, claim,
     )  # fmt: skip

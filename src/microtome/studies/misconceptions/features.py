@@ -177,13 +177,18 @@ def _said(
     where = " and ".join(
         _where(str(how), int(n)) for how, n in prompts["read"].value_counts().items()
     )
-    text = f"Features that fire: {'; '.join(parts)}. Read {where}."
+    detail = f"Features that fire: {'; '.join(parts)}. Read {where}."
     fvu = _unexplained(fits, list(prompts["pair_id"]), study)
     if fvu is None:
-        return Finding(text, n=len(prompts), about="features")
-    return Finding(
-        text, fvu.value, fvu.low, fvu.high, unit="FVU, mean over layers", n=len(prompts),
+        return Finding.stated(
+            "A transcoder leaves no unexplained variance to measure.", n=len(prompts),
+            about="features", question="dictionaries", detail=detail,
+        )  # fmt: skip
+    return Finding.stated(
+        f"The features leave {fvu.value:.0%} of the variance on these prompts unexplained.",
+        fvu.value, fvu.low, fvu.high, unit="FVU, mean over layers", n=len(prompts),
         about="features", control="the prompts' mean state in place of the features: 1",
+        question="dictionaries", detail=detail,
     )  # fmt: skip
 
 

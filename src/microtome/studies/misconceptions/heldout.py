@@ -56,8 +56,8 @@ def _tested(prefix: str, own: Sides, study: Configuration) -> Rows:
     p, d_z = exchange(own.differences, study.at).p, cohens_d_z(own.differences)
     return [
         {f"{prefix}_mean": found.value, f"{prefix}_low": found.low, f"{prefix}_high": found.high,
-         f"{prefix}_d_z": float(d_z[i]), f"{prefix}_p_max_t": float(p[i]),
-         f"{prefix}_n": found.n}
+         f"{prefix}_d_z": float(d_z[i]), f"{prefix}_p": found.p,
+         f"{prefix}_p_max_t": float(p[i]), f"{prefix}_n": found.n}
         for i, found in enumerate(means(own.differences, study.at))
     ]  # fmt: skip
 
@@ -72,7 +72,10 @@ def _auroc(side: str, right: np.ndarray, wrong: np.ndarray, study: Configuration
 
 
 def _cells(found: Interval) -> dict[str, Any]:
-    return {"auroc": found.value, "auroc_low": found.low, "auroc_high": found.high}
+    return {
+        "auroc": found.value, "auroc_low": found.low, "auroc_high": found.high,
+        "auroc_p": found.p,
+    }  # fmt: skip
 
 
 def separation_rows(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from microtome.lab.claims import Claim
 from microtome.lab.figures import Figure
 from microtome.lab.study import Finding, Tables
 
@@ -18,8 +19,18 @@ def stand_in_of(tables: Tables) -> str:
 
 def named(findings: Sequence[Finding], stand_in: str) -> list[Finding]:
     """The findings of a step that rests on dictionaries, each with the stand-in if there is one."""
-    said = f" The features are {stand_in}." if stand_in else ""
-    return [replace(one, text=one.text + said) for one in findings]
+    if not stand_in:
+        return list(findings)
+    mark = f" The features are {stand_in}."
+    return [
+        replace(one, answer=one.answer + mark, claim=one.claim and _named(one.claim, mark))
+        for one in findings
+    ]
+
+
+def _named(claim: Claim, mark: str) -> Claim:
+    above, below = (text and text + mark for text in (claim.above, claim.below))
+    return replace(claim, above=above, below=below)
 
 
 def marked(figures: Sequence[Figure], stand_in: str) -> list[Figure]:

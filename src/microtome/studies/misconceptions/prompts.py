@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtome.lab.claims import Claim, Evidence, Finding
 from microtome.lab.figures import Figure
-from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
+from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
 from microtome.statistics import share
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import pass_cost
@@ -108,17 +109,28 @@ def _lines(frame: "pd.DataFrame", arrays: Arrays) -> list[dict[str, Any]]:
     return lines
 
 
+LEAST_SHARE = 0.1
+"""Smallest effect of interest: a share of prompts beyond one half."""
+
+
 def _followed(frame: "pd.DataFrame", study: Configuration) -> Finding:
     """How often the more probable answer is the one of the prompt's label."""
     sign = np.where(frame["label"] == "correct", 1.0, -1.0)
     follows = frame["difference"].to_numpy(float) * sign > 0
     right = (frame["difference"] > 0).mean()
-    followed = share(follows, list(frame["pair_id"]), study.at)
+    followed = share(follows, list(frame["pair_id"]), study.at, null=0.5)
     neither = (frame["answered"] == "neither").mean()
-    return Finding(
-        f"On {followed.value:.0%} of {followed.n} prompts the more probable of the two answers is "
-        f"the one that goes with the prompt's label; the right answer is the more probable one on "
-        f"{right:.0%}, and {neither:.0%} of the continuations begin with neither.",
-        followed.value, followed.low, followed.high, unit="share", n=followed.n,
-        control="0.5 if the prompt did not tell the two apart", about="answers by label",
+    on = f"on {followed.value:.0%} of prompts"
+    evidence = Evidence(
+        followed.value, followed.low, followed.high, "share of prompts", followed.n,
+        control="0.5 if the prompt did not tell the two apart",
+        detail=f"The right answer is the more probable one on {right:.0%}; {neither:.0%} of the "
+        f"continuations begin with neither.",
     )  # fmt: skip
+    claim = Claim(
+        p=followed.p, least=LEAST_SHARE, null=0.5, side=1,
+        above=f"The more probable answer is the one that goes with the prompt's label {on}.",
+        false_in="labels exchanged at random within pairs",
+    )  # fmt: skip
+    text = f"Whether the more probable answer goes with the prompt's label is not shown: {on}."
+    return Finding(text, evidence, "answers by label", "answers", claim)

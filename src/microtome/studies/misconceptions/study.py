@@ -6,8 +6,9 @@ know the voice or the domain (`factors`), and what ablating them does to
 log p(right) − log p(misconception) beside matched random atoms (`ablate`).
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
+from microtome.lab.claims import Question
 from microtome.lab.study import Step
 from microtome.studies.misconceptions.ablate import Ablate
 from microtome.studies.misconceptions.configuration import Configuration
@@ -24,6 +25,14 @@ from microtome.studies.misconceptions.warm import Warm, load
 
 class Misconceptions(Configuration):
     """Right physics against a common misconception, in sparse features."""
+
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("answers", "Does the model answer as the voice of the prompt suggests?"),
+        Question("dictionaries", "How much of the model's state do the features explain?"),
+        Question("features", "Which features differ between right and mistaken members?"),
+        Question("specific", "Are they of the voice, of what is stated, or of the domain?"),
+        Question("cause", "Does the answer change when they are ablated?"),
+    )
 
     def chain(self) -> tuple[Step, ...]:
         return (Prompts(), Features(), Contrast(), Factors(), Ablate())

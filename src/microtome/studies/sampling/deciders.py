@@ -103,12 +103,12 @@ def _most(found: Largest | None, kind: str, opening: str) -> Finding:
     """What is claimed of the largest: its held-out size, and how it compares with the controls."""
     about = f"{kind} that writes most at forks"
     if found is None:
-        return Finding(
+        return Finding.stated(
             f"{opening}; one problem cannot show which {kind} writes most.", unit="logits", n=1,
             about=about, control="none: selection and estimate need two problems",
         )  # fmt: skip
     size = found.size
-    return Finding(
+    return Finding.stated(
         f"{opening}; {found.named(kind)} {size.value:.2f} logits on held-out problems "
         f"({evidence.worded(size, PROBLEMS)}), {found.compared()}.",
         **evidence.bounds(size), unit="logits", about=about, control=found.control(),
@@ -121,7 +121,7 @@ def _ablation(rows: "pd.DataFrame", study: Configuration) -> Finding:
     error = (top["observed"] - top["predicted"]).abs().mean()
     change = size_of(top, "observed", study)
     compared = f"{other['observed'].abs().mean():.2f} logits" if len(other) else "there is none"
-    return Finding(
+    return Finding.stated(
         f"Ablating each fork's top component moves the difference by {change.value:.2f} logits "
         f"({evidence.worded(change, PROBLEMS)}), {_more_than(top, other, study)}. Its contribution "
         f"predicts {top['predicted'].abs().mean():.2f}: the sign is right in {right} of "
@@ -155,7 +155,7 @@ def _seed(rows: "pd.DataFrame", study: Configuration) -> Finding:
     )
     gaps = own.drop_duplicates(["problem", "t"]).assign(off=np.abs(sums))
     off = size_of(gaps, "off", study)
-    return Finding(
+    return Finding.stated(
         f"The original's formula (W_U[top 1] − W_U[top 2])·(h_l − h_l−1) misses the logit "
         f"difference by {off.value:.2f} logits on average ({evidence.worded(off, PROBLEMS)}) and "
         f"names the same top layer as the exact split at {same} of {len(forks)} forks.",

@@ -64,7 +64,7 @@ def _oracle(own: "pd.DataFrame", row: dict[str, Any], study: Configuration) -> F
         own.assign(gap=own["relative_control"] - own["relative"]), "gap", by="problem", at=study.at
     )
     other = evidence.direction(gap, "farther", "nearer", "not shown to differ in distance")
-    return Finding(
+    return Finding.stated(
         f"At T = {study.manifold_temperature:g}, layer {row['layer']}, completions lie "
         f"{at.value:.2f} √mean|z|² from the oracle's solution "
         f"({evidence.worded(at, PROBLEMS)}); {row['percentile']:.0%} of the distances among a "
@@ -91,7 +91,7 @@ def _right_and_wrong(own: "pd.DataFrame", layer: int, study: Configuration) -> l
         "are not shown to differ in distance to the oracle from",
     )  # fmt: skip
     return [
-        Finding(
+        Finding.stated(
             f"In layer {layer} wrong completions {words} right ones of the same problem: wrong − "
             f"right {gap.value:+.2f} √mean|z|² ({evidence.worded(gap, PROBLEMS, '+.2f')}).",
             **evidence.bounds(gap), unit="distance / √mean|z|², wrong − right",
@@ -139,7 +139,7 @@ def drift_findings(layers: Rows, tables: Tables, study: Configuration) -> list[F
     change = mean(wide["forced"] - wide["unforced"], list(wide.index), study.at)
     word = evidence.direction(change, "increases", "reduces", "is not shown to change")
     return [
-        Finding(
+        Finding.stated(
             f"In layer {row['layer']} forcing the first {study.oracle_percentage:.0%} of the "
             f"oracle's tokens {word} the distance of what follows to the oracle's own "
             f"continuation: forced − free {change.value:+.2f} |z*| "

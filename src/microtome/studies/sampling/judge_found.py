@@ -46,7 +46,7 @@ def judge_finding(judged: "pd.DataFrame", study: Configuration) -> Finding:
     test = contrast_of(judged, study)
     if test is None:
         rate = float((judged[judged["kind"] != "itself"]["label"] == "different").mean())
-        return Finding(
+        return Finding.stated(
             f"Judged by {judge}, {rate:.0%} of pairs of representatives are different methods; "
             f"there are no pairs both within and between clusters to compare.",
             rate, unit="share called different", n=len(judged), about="judge", control=control,
@@ -55,7 +55,7 @@ def judge_finding(judged: "pd.DataFrame", study: Configuration) -> Finding:
     ends = "no problem has pairs of both kinds"
     if gap is not None:
         ends = f"difference {gap.value:+.2f}, {evidence.worded(gap, PROBLEMS, '+.2f')}"
-    return Finding(
+    return Finding.stated(
         f"Judged by {judge}, representatives of two clusters are different methods in "
         f"{test.between:.0%} of {test.n_between} pairs and those of one cluster in "
         f"{test.within:.0%} of {test.n_within} ({ends}; permuted labels p = {test.p:.2g}).",

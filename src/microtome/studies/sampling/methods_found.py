@@ -83,7 +83,7 @@ def cluster_findings(tables: Tables, passed: Rows, study: Configuration) -> list
         why = frame["refused"].iloc[0]
         return [
             *found,
-            Finding(
+            Finding.stated(
                 f"No problem had enough right solutions to cluster ({why}); sample more, ask for "
                 f"fewer clusters, or insist with force.",
                 0.0, unit="problems clustered", n=len(frame), about="clusters",
@@ -99,7 +99,7 @@ def cluster_findings(tables: Tables, passed: Rows, study: Configuration) -> list
 
 def _passed(row: dict[str, Any], frame: "pd.DataFrame", study: Configuration) -> Finding:
     ends = "" if row["low"] is None else f" ({row['low']:.2f} to {row['high']:.2f})"
-    return Finding(
+    return Finding.stated(
         f"At T = {study.cluster_temperature:g} {row['pass']:.0%} of completions are right{ends}, "
         f"{int(frame['correct'].sum())} of {int(frame['n'].sum())}; only these are clustered.",
         row["pass"], row["low"], row["high"], unit="pass@1", n=row["problems"], about="right ones",
@@ -120,7 +120,7 @@ def _how_many(done: "pd.DataFrame", tables: Tables, study: Configuration) -> Fin
     fails, control = _apart_alone(tables.get("cluster_controls"), study)
     count = f"{number.value:.1f}"
     verb = f"are parted into {count} groups" if fails else f"form {count} separate groups"
-    return Finding(
+    return Finding.stated(
         f"{fails}{who} {verb} a problem in layer "
         f"{int(done['layer'].iloc[0])} ({_ends(number, '.1f')}): {each} of {len(done)} "
         f"problems{refused}.{_single(done)}",
@@ -172,7 +172,7 @@ def _methods(done: "pd.DataFrame", tables: Tables, study: Configuration) -> list
         ari = evidence.mean(several, "ari", by="problem", at=study.at, within=_ARI)
         plain, shuffled = (several[n].astype(float).mean() for n in ("ari_kmeans", "ari_shuffled"))
         found.append(
-            Finding(
+            Finding.stated(
                 f"Where two or more methods occur, the chosen clusters agree with them at ARI "
                 f"{ari.value:.2f} ({_ends(ari)}); K-means with K = {study.n_clusters}: "
                 f"{plain:.2f}.",
@@ -192,7 +192,7 @@ def _one_method(controls: "pd.DataFrame", several: "pd.DataFrame", study: Config
     controls = controls.assign(single=(controls["k"] == 1).astype(float), clustered=controls["n"])
     share = evidence.share(controls, "single", by="problem", at=study.at)
     split = f"{(several['k'] == 1).mean():.0%}" if len(several) else "none occurs"
-    return Finding(
+    return Finding.stated(
         f"The solutions of one method alone are one cluster in {int(controls['single'].sum())} of "
         f"{len(controls)} cases ({_ends(share)}). {_power(controls)}",
         **evidence.bounds(share), unit="share with K = 1", about="one method alone",

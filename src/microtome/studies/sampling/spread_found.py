@@ -40,7 +40,7 @@ def _nothing(frame: "pd.DataFrame", greedy: bool) -> Finding:
     why = "T = 0 is one greedy completion, deterministic"
     if not (greedy and set(frame["temperature"]) == {0.0}):
         why = "fewer than four completions of a problem reach a checkpoint; take earlier ones"
-    return Finding(
+    return Finding.stated(
         f"No variance to show: {why}.", unit="split-half variance / mean |z|²",
         n=int(frame["problem"].nunique()), about="spread", control="none: nothing was measured",
     )  # fmt: skip
@@ -53,7 +53,7 @@ def _where(here: Rows, frame: "pd.DataFrame", greedy: bool, study: Configuration
     layers = [row["layer"] for row in here]
     spread, text = _largest(wide(cells, "split_half_relative", layers, "layer"), layers, study)
     cold = " T = 0 is one greedy completion, deterministic: it has no variance." if greedy else ""
-    return Finding(
+    return Finding.stated(
         f"At T = {hottest:g}, {last} tokens in, {text}.{_top(top, spread)}{cold}",
         **evidence.bounds(spread), unit="split-half variance / mean |z|²",
         about=f"spread at T={hottest:g}, {last} tokens",
@@ -115,7 +115,7 @@ def _hotter(own: "pd.DataFrame", layer: int, last: int, study: Configuration) ->
     word = evidence.direction(change, "rises", "falls", "is not shown to change")
     factor = _ratio(pairs[high], pairs[low], study)
     return [
-        Finding(
+        Finding.stated(
             f"From T = {low:g} to {high:g} the variance between completions {word} (layer {layer}, "
             f"{last} tokens): {change.value:+.3g} ({_ends(change, '+.3g')}); a "
             f"change by {_factor(factor)}.",
@@ -157,7 +157,7 @@ def _longer(own: "pd.DataFrame", layer: int, t: float, study: Configuration) -> 
     alive = [int(own.loc[own["checkpoint"] == end, "n"].sum()) for end in (first, last)]
     shown = split is not None and split.method != "fieller refused"
     return [
-        Finding(
+        Finding.stated(
             f"From {first} to {last} tokens (T = {t:g}, layer {layer}) the variance between "
             f"completions changes by {_factor(split)}; tr Cov by {_factor(total)}, where pooling "
             f"more tokens alone gives {first / last:.2f}. {alive[0]} completions reach the first "
@@ -178,7 +178,7 @@ def _impossible(frame: "pd.DataFrame", study: Configuration) -> list[Finding]:
     share = evidence.share(known, "below", by="problem", at=study.at)
     chance = (1 - study.level) / 2
     return [
-        Finding(
+        Finding.stated(
             f"In {share.value:.1%} of the cells ({_ends(share, '.3f')}) the split half is "
             "significantly negative, which a variance cannot be: "
             f"{_dependent(known, share, chance)}.",
@@ -205,7 +205,7 @@ def _dependent(known: "pd.DataFrame", share: Interval, chance: float) -> str:
 def _only_total(here: Rows, last: int, hottest: float, study: Configuration) -> Finding:
     """tr Cov alone; no layer is compared, since the noise of tokens cannot be taken off."""
     top = here[study.layer_among([row["layer"] for row in here])]
-    return Finding(
+    return Finding.stated(
         f"At T = {hottest:g}, {last} tokens in, tr Cov in layer {top['layer']} is "
         f"{top['tr_cov_relative']:.3f} of mean |z|²; with one pooled token per completion the "
         f"share of token noise in it is unknown.",

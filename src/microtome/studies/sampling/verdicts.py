@@ -51,7 +51,7 @@ def _method(own: Rows, top: Rows, study: Configuration) -> Finding:
     plain = [row for row in top if row["ranking"] == "divergence"]
     other = sum(bool(row["other_method"]) for row in own)
     chance = chance_of_as_many(sum(hits), shares)
-    return Finding(
+    return Finding.stated(
         f"In {sum(hits)} of {len(own)} solutions the top fork is the token that chooses the method "
         f"({_ends(found)}); in {other} the second token leads to another method.",
         **evidence.bounds(found), unit="share of solutions",
@@ -67,7 +67,7 @@ def _where(own: Rows, forks: "pd.DataFrame", study: Configuration) -> Finding:
     rest = forks[forks["rank_in_problem"].notna() & (forks["rank_in_problem"] > 1)]
     p2 = evidence.share(first, "p2", by="problem", at=study.at)
     others = f"{rest['p2'].mean():.2g}" if len(rest) else "none"
-    return Finding(
+    return Finding.stated(
         f"Ranked by {_MANNER[study.rank_forks]}, the top fork stands at token "
         f"{np.median([row['t'] for row in own]):.0f} of a solution (median); its second token has "
         f"p = {p2.value:.2g} ({_ends(p2)}).",
@@ -85,7 +85,7 @@ def _outcome(forks: "pd.DataFrame", study: Configuration) -> Finding:
         f"{rows['changed'].mean():.0%}" if len(rows) else "none"
         for rows in (graded[first], graded[~first])
     )
-    return Finding(
+    return Finding.stated(
         f"{found.value:.0%} of forced tokens change the answer ({_ends(found)}): {top} of the top "
         f"forks, {others} of the others.",
         **evidence.bounds(found), unit="share of forks", about="answers changed by a forced token",
@@ -98,7 +98,7 @@ def _rejoined(forks: "pd.DataFrame", study: Configuration) -> Finding:
     found = evidence.share(forks, "back", by="problem", at=study.at)
     back, top = forks["back"] > 0, forks["rank_in_problem"] == 1
     after = f", from token {forks['rejoin_step'].median():.0f} on (median)" if back.any() else ""
-    return Finding(
+    return Finding.stated(
         f"{found.value:.0%} of branches return to the words of the greedy solution{after} "
         f"({_ends(found)}).",
         **evidence.bounds(found), unit="share of forks", about="branches that re-join",
