@@ -134,7 +134,7 @@ def _finding(own: Rows, weights: pd.DataFrame, study: Configuration) -> Finding:
         alone = f"{label}: a single scenario cannot measure which trained weights it needs most."
         nothing = Evidence(unit="share of the gap", n=own[0]["n"], detail=rest)
         return Finding(alone, nothing, about, QUESTION, undesigned(LEAST_SHARE, _UNTRAINED))
-    most = needed_most(top, own, label)
+    most = needed_most(top, label)
     claim = largest_claim(
         top, least=LEAST_SHARE, named=(most, ""), false_in=_UNTRAINED,
         unsettled=f"{label}: which trained weights it needs most is not settled; the largest loss "
@@ -148,7 +148,7 @@ def _finding(own: Rows, weights: pd.DataFrame, study: Configuration) -> Finding:
     )  # fmt: skip
 
 
-def needed_most(top: Largest, own: Rows, label: str) -> str:
+def needed_most(top: Largest, label: str) -> str:
     """The answer on the component that both halves chose."""
     return (
         f"{label} needs the weights trained in {top.component} most; without them it loses "
