@@ -113,7 +113,7 @@ def _finding(full: "pd.DataFrame", name: str, study: Configuration) -> Finding:
     claim = largest_claim(
         top, least=LEAST_LOGITS, false_in=_SIGNS,
         named=(f"{writes} defection: {size}.", f"{writes} cooperation: {size}."),
-        unsettled=f"{label}: which head or MLP writes most is not settled; the largest has {size}.",
+        unsettled=f"{label}: the largest contribution, of {top.component}, has {size}.",
     )  # fmt: skip
     return Finding(
         f"{label}: which head or MLP writes most is not shown; the largest has {size}.",
@@ -136,7 +136,7 @@ def _change(full: "pd.DataFrame", source: str, target: str, study: Configuration
     most = f"{both}, {top.component} changes most: {size}."
     claim = largest_claim(
         top, least=LEAST_LOGITS, named=(most, most), false_in=EXCHANGED,
-        unsettled=f"{both}, which head or MLP changes most is not settled; the largest by {size}.",
+        unsettled=f"{both}, the largest change, of {top.component}, is {size}.",
     )  # fmt: skip
     return Finding(
         f"{both}, which head or MLP changes most is not shown; the largest by {size}.",

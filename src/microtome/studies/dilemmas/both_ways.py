@@ -90,7 +90,7 @@ def two_way_finding(rows: Rows, best: TwoWay | None, study: Configuration) -> Fi
     size = f"the weaker way {value:+.2f} logits"
     above = f"{names[0]} moves Δ towards its owner both ways between {both}: {size}."
     if len(names) > 1:
-        above = f"Components distinguish {both} both ways; which does most is not settled: {size}."
+        above = f"{' or '.join(names)} moves Δ towards its owner both ways between {both}: {size}."
     claim = Claim(
         p=_claim_p(rows, best), least=LEAST_LOGITS, side=1, false_in=EXCHANGED, above=above,
         control_holds=specific(value, moved, shown=best.size.excludes(0)),

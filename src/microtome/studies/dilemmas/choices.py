@@ -129,7 +129,7 @@ def _compared(
     label: str, than: str, change: Interval, evidence: Evidence, false_in: str
 ) -> Finding:
     """The claim of a difference in P(defect); its direction only where it is supported."""
-    size = f"the difference in probability is {change.value:+.3f}"
+    size = f"the difference in probability is {round(change.value, 3) + 0.0:+.3f}"
     claim = Claim(
         p=change.p, least=LEAST_PROBABILITY, false_in=false_in,
         above=f"{label} defects more {than}: {size}.",

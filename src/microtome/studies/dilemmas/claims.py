@@ -62,7 +62,7 @@ def largest_claim(
     """That the largest component has an effect where it was not chosen, in the sign of its mean.
 
     `named` holds the answers above and below 0 for a component that both halves chose,
-    `unsettled` the answer where they choose differently.
+    `unsettled` the answer where they choose differently: it names both and no direction.
     """
     above, below = named if top.chosen[0] == top.chosen[1] else (unsettled, unsettled)
     return Claim(

@@ -84,8 +84,8 @@ def shared_between(p: NDArray[np.float64], shared: int, alpha: float) -> tuple[f
     least, most = (float(counts[p > 0][end]) for end in (0, -1))
 
     def tilted(log_odds: float) -> NDArray[np.float64]:
-        weight = np.log(np.where(p > 0, p, 1.0)) + counts * log_odds
-        odds = np.where(p > 0, np.exp(weight - weight[p > 0].max()), 0.0)
+        weight = np.where(p > 0, np.log(np.where(p > 0, p, 1.0)) + counts * log_odds, -np.inf)
+        odds = np.exp(weight - weight.max())
         found: NDArray[np.float64] = odds / odds.sum()
         return found
 

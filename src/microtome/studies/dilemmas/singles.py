@@ -75,7 +75,7 @@ def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
     claim = largest_claim(
         top, least=LEAST_LOGITS, false_in=EXCHANGED,
         named=(f"{most} towards the source.", f"{most} away from the source."),
-        unsettled=f"{name}: which component changes Δ most is not settled; the largest by {size}.",
+        unsettled=f"{name}: the largest change of Δ, by {top.component}, is {size}.",
         control_holds=specific(top.value, moved, shown=top.size.excludes(0)),
     )  # fmt: skip
     detail = f"{_share(pair)}{unspecific(top.value, moved)}{rest}"
