@@ -88,9 +88,8 @@ def two_way_finding(rows: Rows, best: TwoWay | None, study: Configuration) -> Fi
     value, names = best.size.value, list(dict.fromkeys(best.chosen))
     moved = max(row["unrelated_rms"] for row in rows if row["component"] in names)
     size = f"the weaker way {value:+.2f} logits"
-    above = f"{names[0]} moves Δ towards its owner both ways between {both}: {size}."
-    if len(names) > 1:
-        above = f"{' or '.join(names)} moves Δ towards its owner both ways between {both}: {size}."
+    named = " or ".join(names)
+    above = f"{named} moves Δ towards its owner both ways between {both}: {size}."
     claim = Claim(
         p=_claim_p(rows, best), least=LEAST_LOGITS, side=1, false_in=EXCHANGED, above=above,
         control_holds=specific(value, moved, shown=best.size.excludes(0)),
