@@ -137,8 +137,8 @@ def _finding(own: Rows, weights: pd.DataFrame, study: Configuration) -> Finding:
     most = needed_most(top, label)
     claim = largest_claim(
         top, least=LEAST_SHARE, named=(most, ""), false_in=_UNTRAINED,
-        unsettled=f"{label} loses {top.value:.0%} of its gap to Base without the weights trained in "
-        f"{top.component}.",
+        unsettled=f"{label} loses {top.value:.0%} of its gap to Base without the weights trained "
+        f"in {top.component}.",
     )  # fmt: skip
     return Finding(
         f"{label}: which trained weights it needs most is not shown; the largest loss is "
