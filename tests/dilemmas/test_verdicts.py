@@ -26,7 +26,7 @@ STATES = ("CC", "CD", "DC", "DD")
 STUDY = Dilemmas(model="specimen:world", models=("base", "PT2_COREDe"), resamples=199)
 DIRECTED = re.compile(
     r"defects (more|less) |leaning to|writes most, for|changes most:|towards the|away from|"
-    r"more than|fewer than|needs the|raise Δ more|both ways between"
+    r", more than|, fewer than|needs the|raise Δ more|both ways between"
 )
 
 
@@ -168,7 +168,7 @@ def agreed(rng, planted=0.0):
     shared, n = rng.normal(size=(N, len(HEADS))), len(HEADS)
     falls = np.arange(n) < 5
     source = 1 + 0.1 * rng.normal(size=(N, n))
-    fall = np.where(falls, -2.0, 0.0) * bool(planted) - shared
+    fall = np.where(falls, -2.0, 2.0) * bool(planted) - shared
     written = long(fall, "difference", contribution_source=source.ravel())
     patched = long(shared + planted * falls, "delta_change")
     return agreement(written, patched, STUDY)
