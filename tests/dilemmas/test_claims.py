@@ -4,20 +4,23 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from microtome.lab.verdicts import judge
+from microtome.statistics import mean
 from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.across import across_pairs
 from microtome.studies.dilemmas.attribution import Attribution
-from microtome.studies.dilemmas.both_ways import both_ways_findings
+from microtome.studies.dilemmas.both_ways import two_way_finding
 from microtome.studies.dilemmas.choices import findings_of
 from microtome.studies.dilemmas.consistency import consistency
-from microtome.studies.dilemmas.design import mean_over, unpaired
+from microtome.studies.dilemmas.design import unpaired
 from microtome.studies.dilemmas.effects import peer_ranks, summarised, towards
 from microtome.studies.dilemmas.flips import flip_finding
 from microtome.studies.dilemmas.largest import largest
-from microtome.studies.dilemmas.lens import leaning
+from microtome.studies.dilemmas.lens import findings_of as lens_findings
 from microtome.studies.dilemmas.singles import pair_findings
-from microtome.studies.dilemmas.suppression import suppression_findings
+from microtome.studies.dilemmas.suppression import pair_finding
 from microtome.studies.dilemmas.targets import target_findings, targets
+from microtome.studies.dilemmas.two_ways import TwoWay
 
 STATES = ("CC", "CC", "CD", "DC", "DD")
 HEADS = [f"L{i // 4}H{i % 4}" for i in range(20)]
@@ -43,10 +46,17 @@ def _patches(effects, gap=4.0, baseline=-3.0, scenarios=5):
     return pd.DataFrame(rows)
 
 
+def everything(one):
+    """The answer of a judged finding with all that it rests on."""
+    evidence = one.finding.evidence
+    return f"{one.answer} {evidence.detail} {evidence.control} {one.why}"
+
+
 def _patching_texts(frame, study):
     summary = summarised(frame, study)
     (pair,) = across_pairs(frame, summary, study)
-    return [f.answer for f in pair_findings(pair, summary, study)], summary
+    judged = judge(pair_findings(pair, summary, study), study.at.alpha)
+    return [everything(one) for one in judged], summary
 
 
 def test_a_rank_claims_a_named_random_head_as_seldom_as_it_says():
@@ -64,8 +74,8 @@ def test_random_heads_are_claimed_nowhere_and_unnamed_ones_have_no_rank():
     texts, summary = _patching_texts(frame, _study())
     assert all(row["p_rank"] is None and row["peers"] == 20 for row in summary)
     said = " ".join(texts)
-    assert "not settled" in said
-    assert "undecided" in said
+    assert "which component changes Δ most is not shown" in said
+    assert "cannot decide" in said
     assert "stand out" not in said
     assert "random ones" not in said
 
@@ -76,12 +86,13 @@ def test_a_rank_among_few_peers_says_that_it_decides_nothing():
     texts, _ = _patching_texts(_patches(effects), _study(named=("L0H3",)))
     (ranked,) = [text for text in texts if "named beforehand" in text]
     assert "ranks 1 of 8" in ranked
-    assert "8 peers give no p below 0.12" in ranked
+    assert "this design gives no p below 0.12" in ranked
+    assert "is not shown to act unlike others" in ranked
     effects = np.random.default_rng(2).normal(size=(15, 20))
     effects[:, 3] += 9
     texts, _ = _patching_texts(_patches(effects), _study(named=("L0H3",)))
     (ranked,) = [text for text in texts if "named beforehand" in text]
-    assert "unlike its peers'" in ranked
+    assert "towards the source, unlike others of its kind" in ranked
 
 
 def test_the_largest_of_many_is_measured_where_it_was_not_chosen():
@@ -122,8 +133,8 @@ def _unshown():
 def test_a_component_that_max_t_does_not_show_is_not_named():
     texts, _ = _patching_texts(_patches(_unshown(), scenarios=8), _study())
     said = " ".join(texts)
-    assert "0 of 20 components are shown to have an effect" in said
-    assert "no component is shown to change Δ when swapped alone" in said
+    assert "0 of 20 components have p < 0.05" in said
+    assert "which component changes Δ most is not shown" in said
     assert "L1H3" not in said
 
 
@@ -132,16 +143,17 @@ def test_neither_weights_nor_contributions_are_named_against_their_test():
     study = _study()
     weights = frame.assign(model="PT2_COREDe", without=frame["delta_change"])
     (found,) = target_findings(targets(weights, study), weights, study)
-    assert "no trained weights are shown to be needed" in found.answer
-    assert "0 of 20 are shown to be needed" in found.answer
-    assert "L1H3" not in found.answer
+    (judged,) = judge([found], study.at.alpha)
+    assert "which trained weights it needs most is not shown" in judged.answer
+    assert "0 of 20 attentions and MLPs have p < 0.05" in found.evidence.detail
+    assert "L1H3" not in judged.answer
     after = frame.assign(model="PT2_COREDe", contribution=frame["delta_change"])
     full = pd.concat([after, after.assign(model="base", contribution=0.0)])
-    texts = [
-        f.answer for f in Attribution().conclude(study, {"attribution_full": full}, {}).findings
-    ]
-    (change,) = [text for text in texts if text.startswith("From Base")]
-    assert "no head or MLP is shown to change. 0 of 20" in change
+    found = judge(Attribution().conclude(study, {"attribution_full": full}, {}).findings)
+    (change,) = [everything(one) for one in found if one.answer.startswith("From Base")]
+    assert "which head or MLP changes most is not shown" in change
+    assert "0 of 20" in change
+    assert "L1H3" not in change
 
 
 def test_the_share_in_the_sentence_is_that_of_the_table():
@@ -169,25 +181,22 @@ def _one_decides(resample):
     after = frame.assign(model="PT2_COREDe", contribution=frame["delta_change"])
     full = pd.concat([after, after.assign(model="base", contribution=0.0)])
     study = _study(resample=resample, test="symmetric_about_0")
-    found = Attribution().conclude(study, {"attribution_full": full}, {}).findings
-    (change,) = [f for f in found if f.answer.startswith("From Base")]
-    (writes,) = [f for f in found if "L0H0 writes most" in f.answer]
+    found = judge(Attribution().conclude(study, {"attribution_full": full}, {}).findings)
+    (change,) = [one for one in found if one.answer.startswith("From Base")]
+    (writes,) = [one for one in found if "L0H0 writes most" in one.answer]
     return change, writes
 
 
 def test_an_interval_has_the_sign_of_the_value_printed():
     for resample, who in (("wordings", "s1, variant 2"), ("scenarios", "s11")):
         change, writes = _one_decides(resample)
-        assert "L0H0 changes most, by -1.0" in change.answer
-        assert (
-            f"interval {change.evidence.low:+.2f} to {change.evidence.high:+.2f}" in change.answer
-        )
-        assert change.evidence.low < change.evidence.value < change.evidence.high < 0
-        assert (
-            f"interval {-writes.evidence.high:.2f} to {-writes.evidence.low:.2f}" in writes.answer
-        )
-        assert f"without {who} it is -1." in change.answer
-        assert f"without {who} it is 1." in writes.answer
+        assert "L0H0 changes most: -1.0" in change.answer
+        assert "L0H0 writes most, for cooperation: 1.0" in writes.answer
+        for one in (change, writes):
+            own = one.finding.evidence
+            assert f"interval {own.low:+.2f} to {own.high:+.2f}" in own.detail
+            assert own.low < own.value < own.high < 0
+            assert f"without {who} it is -1." in own.detail
 
 
 def test_an_effect_that_unrelated_tokens_share_is_said_to_be_unspecific():
@@ -198,6 +207,8 @@ def test_an_effect_that_unrelated_tokens_share_is_said_to_be_unspecific():
     assert "not specific" not in " ".join(_patching_texts(frame, study)[0])
     texts, _ = _patching_texts(frame.assign(unrelated_rms=7.0), study)
     assert sum("not specific to the two answers" in text for text in texts) == 2
+    assert sum("the control shows an effect where there is none" in text for text in texts) == 2
+    assert "away from the source" not in " ".join(texts)
 
 
 def test_a_scenario_is_flipped_by_more_than_half_of_its_wordings_that_count():
@@ -227,8 +238,9 @@ def test_flips_of_the_greedy_search_count_where_there_was_a_side():
     ).assign(pair="A → B", donor_delta=1.0, baseline_neither=0.0)
     found = flip_finding(rows, _study())
     assert found.evidence.value == 1
-    assert "on 1 of 1 prompts with |Δ| of 0.1 or more" in found.answer
-    assert "Of the 2 prompts nearer to 0, 1 flip" in found.answer
+    assert "on 1 of 1 prompts" in found.answer
+    assert "prompts with |Δ| of 0.1 or more" in found.evidence.detail
+    assert "Of the 2 prompts nearer to 0, 1 flip" in found.evidence.detail
 
 
 def _choices(p_defect, model="base", p_neither=0.0):
@@ -260,17 +272,28 @@ def test_the_lens_does_not_narrate_silence_or_a_lean_across_0():
          "p_neither": 0.0}
         for i, own in enumerate(deltas) for j, d in enumerate(own)
     ])  # fmt: skip
-    held = mean_over(frame, "final_delta", study)
-    assert "without a lean" in leaning(frame, "Base", held, study)
+    frame = frame.assign(settles_at=3)
+    assert "without a lean" in _lean(frame, study).answer
     clear = frame.assign(final_delta=frame["final_delta"] + 9)
-    lean = mean_over(clear, "final_delta", study)
-    assert "leaning to defect" in leaning(clear, "Base", lean, study)
-    assert "neither" in leaning(clear.assign(p_neither=0.9), "Base", lean, study)
+    assert "leaning to defection" in _lean(clear, study).answer
+    assert (
+        "leaning to cooperation"
+        in _lean(clear.assign(final_delta=-9 + frame["final_delta"]), study).answer
+    )
+    silent = _lean(clear.assign(p_neither=0.9), study)
+    assert "neither" in silent.answer
+    assert silent.verdict is None
+
+
+def _lean(frame, study):
+    (found,) = [f for f in lens_findings(frame, "Base", 6, study) if f.evidence.unit != "layer"]
+    (judged,) = judge([found], study.at.alpha)
+    return judged
 
 
 def _after(found):
-    (text,) = [f.answer for f in found if "after the opponent defected" in f.answer]
-    return text
+    (one,) = [one for one in judge(found) if "after the opponent defected" in one.answer]
+    return everything(one)
 
 
 def test_no_direction_is_stated_where_the_interval_holds_0():
@@ -278,6 +301,7 @@ def test_no_direction_is_stated_where_the_interval_holds_0():
     own = np.array([0.2, 0.3, 0.1, 0.25, 0.9])[:, None] + np.array([-0.01, 0, 0.01])
     text = _after(findings_of(_choices(own), "base", _study()))
     assert "is not shown to defect more or less" in text
+    assert "defects more" not in text
     assert "This rests on 2 against 3 scenarios" in text
     own = np.array([0.02, 0.03, 0.96, 0.02, 0.97])[:, None] + np.array([-0.01, 0, 0.01])
     assert "defects more after" in _after(findings_of(_choices(own), "base", _study()))
@@ -351,15 +375,27 @@ def test_two_ways_and_suppression_say_what_unrelated_tokens_share():
         "first": "base", "second": "PT2_COREDe", "first_into_second": 2.0, "second_into_first": 1.5,
         "p_both": 0.01, "distinguishes": True, "component": "L0H0",
     }  # fmt: skip
-    (own,) = both_ways_findings([{**way, "unrelated_rms": 0.3}], _study())
-    assert "specific" not in own.answer
-    (shared,) = both_ways_findings([{**way, "unrelated_rms": 1.6}], _study())
-    assert "Swapping 1 of these moves unrelated tokens apart as much or more" in shared.answer
+    study = _study()
+    best = TwoWay(mean(np.linspace(1.4, 1.6, 12), at=study.at), ("L0H0", "L0H0"), 0.001)
+    own, shared = (
+        judge([two_way_finding([{**way, "unrelated_rms": rms}], best, study)])[0]
+        for rms in (0.3, 1.6)
+    )
+    assert "specific" not in own.finding.evidence.detail
+    assert own.verdict == "supported"
+    assert "L0H0 moves Δ towards its owner both ways between Base and Strategic" in own.answer
+    assert shared.verdict == "control failed"
+    due = "Swapping 1 of these moves unrelated tokens apart as much or more"
+    assert due in shared.finding.evidence.detail
     row = {
         "pair": "A → B", "kind": "head", "suppressed": True, "restores": True, "claimed": True,
         "test": "mean_is_0", "mean_delta_change": 1.0,
     }  # fmt: skip
-    (own,) = suppression_findings([{**row, "unrelated_rms": 0.3}], _study(), "", 1)
-    assert "specific" not in own.answer
-    (shared,) = suppression_findings([{**row, "unrelated_rms": 1.2}], _study(), "", 1)
-    assert "Swapping 1 of these back moves unrelated tokens" in shared.answer
+    own, shared = (
+        pair_finding(pd.DataFrame([{**row, "unrelated_rms": rms}]), None, study, "")
+        for rms in (0.3, 1.2)
+    )
+    assert "specific" not in own.evidence.detail
+    due = "Swapping 1 of these back moves unrelated tokens"
+    assert due in shared.evidence.detail
+    assert judge([shared])[0].verdict == "inconclusive", "no half of its own to choose on"

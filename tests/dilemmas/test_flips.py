@@ -51,5 +51,5 @@ def test_circuits_can_be_left_out_and_the_report_says_so(zoo, tmp_path):
     assert not list(record.path.glob("tables/circuits*"))
     found = json.loads((record.path / "findings.json").read_text())
     (step,) = found["steps"]
-    assert "circuits are off" in step["findings"][0]["answer"]
+    assert "Circuit search skipped" in step["findings"][0]["answer"]
     assert study.chain()[4].cost(study).forwards == 0

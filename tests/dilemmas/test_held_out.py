@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microtome.lab.verdicts import judge
 from microtome.studies.dilemmas.circuits import Circuits
 from microtome.studies.dilemmas.held_out import circuit_finding
 from microtome.studies.dilemmas.models import load_models
@@ -107,7 +108,9 @@ def test_f_and_p_are_those_of_the_other_wordings(searched, by_hooks):
 def test_the_finding_claims_nothing(searched, study, by_hooks):
     line, held_out = searched["circuits_summary"].iloc[0].to_dict(), searched["circuits_held_out"]
     found = circuit_finding(line, held_out, study)
-    assert "not shown to be more than random sets" in found.answer
+    (judged,) = judge([found], study.at.alpha)
+    assert judged.verdict != "supported"
+    assert "more than random sets of its size is not shown" in judged.answer
     assert found.evidence.value == pytest.approx(line["faithfulness"])
     assert f"{line['searched_f']:.0%}" not in found.answer
     lost = searched["circuits"]
@@ -135,6 +138,7 @@ def test_without_other_wordings_neither_f_nor_p_is_stated(random_zoo, tmp_path):
     (line,) = tables["circuits_summary"]
     assert line["n_members"] > 0
     assert (line["faithfulness"], line["p_random"]) == (None, None)
-    text = circuit_finding(line, None, study).answer
-    assert "neither what they carry nor a p is stated" in text
-    assert "%" not in text
+    (judged,) = judge([circuit_finding(line, None, study)])
+    assert judged.verdict == "inconclusive"
+    assert "what the circuit carries is not measured" in judged.answer
+    assert judged.finding.evidence.value is None

@@ -16,10 +16,11 @@ def test_a_finding_says_when_the_answers_are_not_the_models_own():
          "p_cooperate": 1.0 - neither, "p_neither": neither, "delta": -1.0}
         for neither in (0.3,) for v, state in enumerate(("CC", "CD", "DC", "DD"))
     ]  # fmt: skip
-    text = findings_of(pd.DataFrame(rows), "base", study)[0].answer
-    assert "neither answer with probability 0.30" in text
+    found = findings_of(pd.DataFrame(rows), "base", study)[0]
+    assert "it often gives neither answer" in found.answer
+    assert "P(neither) is 0.30: these are not its answers" in found.evidence.detail
     sure = pd.DataFrame(rows).assign(p_neither=0.0, p_cooperate=1.0)
-    assert "neither" not in findings_of(sure, "base", study)[0].answer
+    assert "neither" not in str(findings_of(sure, "base", study)[0])
 
 
 def test_prompts_saved_with_a_byte_order_mark_are_read(tmp_path):

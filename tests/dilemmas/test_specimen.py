@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microtome.lab.verdicts import judge
 from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.behaviour import Behaviour
 from microtome.studies.dilemmas.choices import by_state, findings_of
@@ -79,11 +80,11 @@ def test_other_wordings_are_drawn_within_their_scenario():
     assert np.ptp(np.quantile(across, [0.025, 0.975])) > 8 * (
         text.evidence.high - text.evidence.low
     )
-    assert "Hybrid defects less than Base" in text.answer
+    assert "Hybrid defects less than Base" in judge([text])[0].answer
     over_scenarios = study.model_copy(update={"resample": "scenarios"})
     (text,) = [
         f
         for f in findings_of(frame, "PT4_COREDe", over_scenarios)
         if f.evidence.unit == text.evidence.unit
     ]
-    assert "not shown to defect more or less than Base" in text.answer
+    assert "not shown to defect more or less than Base" in judge([text])[0].answer

@@ -3,11 +3,14 @@
 import pandas as pd
 import pytest
 
+from microtome.lab.claims import Finding
+from microtome.lab.verdicts import judge
 from microtome.statistics import Level, mean
 from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.choices import _conditional
+from microtome.studies.dilemmas.claims import largest_claim, largest_evidence
 from microtome.studies.dilemmas.largest import Largest
-from microtome.studies.dilemmas.targets import _most
+from microtome.studies.dilemmas.targets import needed_most
 
 STUDY = Dilemmas(model="specimen:world", resamples=200)
 PROMPTS = pd.DataFrame({
@@ -22,7 +25,7 @@ def test_the_opponents_last_move_is_the_second_letter_of_the_state() -> None:
     after_d = PROMPTS["p_defect"][4:].mean()
     assert found.evidence.value == pytest.approx(after_d - PROMPTS["p_defect"][:4].mean())
     assert found.evidence.low > 0
-    assert "rests on 8 against 4 scenarios" in found.answer
+    assert "rests on 8 against 4 scenarios" in found.evidence.detail
     assert found.evidence.control == "prompts in which the opponent cooperated"
     assert found.evidence.unit == "P(D | opponent defected) − P(D | opponent cooperated)"
     assert found.about == "Base"
@@ -31,19 +34,24 @@ def test_the_opponents_last_move_is_the_second_letter_of_the_state() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "chosen", "sign", "named"),
+    ("values", "chosen", "named"),
     [
-        ([0.5, 0.6, 0.55, 0.52], ("L2_MLP", "L2_MLP"), 1.0, True),
-        ([0.5, 0.6, 0.55, 0.52], ("L2_MLP", "L2_MLP"), -1.0, False),
-        ([0.5, 0.6, 0.55, 0.52], ("L2_MLP", "L1_MLP"), 1.0, False),
-        ([0.5, -0.6, 0.55, -0.52], ("L2_MLP", "L2_MLP"), 1.0, False),
+        ([0.5, 0.6, 0.55, 0.52], ("L2_MLP", "L2_MLP"), True),
+        ([-0.5, -0.6, -0.55, -0.52], ("L2_MLP", "L2_MLP"), False),
+        ([0.5, 0.6, 0.55, 0.52], ("L2_MLP", "L1_MLP"), False),
+        ([0.5, -0.6, 0.55, -0.52], ("L2_MLP", "L2_MLP"), False),
     ],
 )
 def test_weights_are_called_needed_where_losing_them_loses_the_gap(
-    values: list[float], chosen: tuple[str, str], sign: float, named: bool
+    values: list[float], chosen: tuple[str, str], named: bool
 ) -> None:
-    top = Largest(mean(values, at=Level()), chosen, sign, 1.0)
-    text = _most(top, [{"component": "L2_MLP", "alone": 0.4}])
-    assert ("L2_MLP are needed most" in text) is named
-    assert ("not settled" in text) is not named
-    assert ("loses 54% of its gap to Base, and alone they carry 40%" in text) is named
+    top = Largest(mean(values, at=Level()), chosen, 1.0, 1.0)
+    claim = largest_claim(
+        top, least=0.1, named=(needed_most(top, "Hybrid"), ""), unsettled="Not settled.",
+        false_in="",
+    )  # fmt: skip
+    evidence = largest_evidence(top, "share", 4, STUDY)
+    (judged,) = judge([Finding("Not shown.", evidence, claim=claim)])
+    due = "needs the weights trained in L2_MLP most; without them it loses 54% of its gap to Base"
+    assert (due in judged.answer) is named
+    assert (judged.answer in ("Not settled.", "Not shown.")) is not named

@@ -9,9 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import microtome as mt
+from microtome.lab.claims import Evidence, Finding
 from microtome.lab.figures import Figure
-from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
-from microtome.statistics import Columns
+from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
+from microtome.studies.dilemmas.claims import (
+    EXCHANGED,
+    LEAST_LOGITS,
+    largest_claim,
+    largest_evidence,
+    undesigned,
+)
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.contributions import (
     RANKED,
@@ -21,7 +28,7 @@ from microtome.studies.dilemmas.contributions import (
     summarised,
 )
 from microtome.studies.dilemmas.costs import prompt_cost
-from microtome.studies.dilemmas.design import by_component, p_values, tested, undecided
+from microtome.studies.dilemmas.design import by_component, counted, tested
 from microtome.studies.dilemmas.figures.attribution import attribution_figures
 from microtome.studies.dilemmas.frames import present
 from microtome.studies.dilemmas.largest import largest
@@ -85,53 +92,54 @@ class Attribution(Step):
         return attribution_figures(study, tables)
 
 
+QUESTION = "origin"
+_ALONE = "a single scenario cannot measure the largest of many components."
+_SIGNS = "the signs of contributions drawn at random for each scenario"
+
+
 def _finding(full: "pd.DataFrame", name: str, study: Configuration) -> Finding:
+    """Which head or MLP writes most for an action."""
     own = full[(full["model"] == name) & full["kind"].isin(RANKED)]
     wide, label = by_component(own, "contribution"), players(study.models)[name].label
     top, about = largest(wide, study), f"{label}, largest contribution"
     if top is None:
-        return Finding.stated(f"{label}: {_ALONE}", n=len(wide), about=about)
-    side = "defection" if top.value > 0 else "cooperation"
-    text = "which head or MLP writes most is not settled"
-    if top.settled:
-        text = f"{top.component} writes most, {abs(top.value):.2f} logits for {side}"
-    return Finding.stated(
-        f"{label}: {text} ({top.of_size(study)}).",
-        top.value, *top.ends, unit="logits", n=len(wide), about=about,
-        control="the parts sum to Δ on every prompt",
+        claim, nothing = undesigned(LEAST_LOGITS, _SIGNS), Evidence(unit="logits", n=len(wide))
+        return Finding(f"{label}: {_ALONE}", nothing, about, QUESTION, claim)
+    size = f"{abs(top.value):.2f} logits on held-out {study.resample}"
+    writes = f"{label}: {top.component} writes most, for"
+    evidence = largest_evidence(
+        top, "logits", len(wide), study, control="the parts sum to Δ on every prompt (an audit)"
+    )
+    claim = largest_claim(
+        top, least=LEAST_LOGITS, false_in=_SIGNS,
+        named=(f"{writes} defection: {size}.", f"{writes} cooperation: {size}."),
+        unsettled=f"{label}: the largest contribution, of {top.component}, has {size}.",
+    )  # fmt: skip
+    return Finding(
+        f"{label}: which head or MLP writes most is not shown; the largest has {size}.",
+        evidence, about, QUESTION, claim,
     )  # fmt: skip
 
 
-_ALONE = "a single scenario does not measure the largest contribution where it was not chosen."
-
-
 def _change(full: "pd.DataFrame", source: str, target: str, study: Configuration) -> Finding:
+    """Which head or MLP changes most between two models."""
     wide = by_component(changes_of(full, source, target), "difference")
     labels = players([source, target])
     both = f"From {labels[source].label} to {labels[target].label}"
     about = f"{labels[source].label} → {labels[target].label}, largest change"
     test = tested(wide, study)
-    top, differing = largest(wide, study, test), _differing(test, wide.shape[1], study)
+    top = largest(wide, study, test)
     if top is None:
-        return Finding.stated(f"{both}: {_ALONE}", n=len(wide), about=about)
-    if top.shown == 0:
-        nothing = f"{both}, no head or MLP is shown to change. {differing}"
-        return Finding.stated(nothing, n=len(wide), about=about)
-    text = "which head or MLP changes most is not settled"
-    if top.settled:
-        text = f"{top.component} changes most, by {top.value:+.2f} logits"
-    return Finding.stated(
-        f"{both}, {text} ({top.evidence(study, '+.2f')}). {differing}",
-        top.value, *top.ends, unit="logits", n=len(wide), about=about,
+        claim, nothing = undesigned(LEAST_LOGITS, EXCHANGED), Evidence(unit="logits", n=len(wide))
+        return Finding(f"{both}: {_ALONE}", nothing, about, QUESTION, claim)
+    size = f"{top.value:+.2f} logits on held-out {study.resample}"
+    most = f"{both}, {top.component} changes most: {size}."
+    claim = largest_claim(
+        top, least=LEAST_LOGITS, named=(most, most), false_in=EXCHANGED,
+        unsettled=f"{both}, the largest change, of {top.component}, is {size}.",
     )  # fmt: skip
-
-
-def _differing(test: Columns, count: int, study: Configuration) -> str:
-    """How many components differ, or why this design cannot decide it."""
-    if why := undecided(test, study):
-        return f"Which of the {count} heads and MLPs differ is undecided: {why}."
-    claimed = sum(p is not None and p < study.at.alpha for p in p_values(test))
-    return (
-        f"{claimed} of {count} heads and MLPs are shown to differ ({test.test}, max-T over "
-        f"all of them, p < {study.at.alpha:.2g})."
-    )
+    return Finding(
+        f"{both}, which head or MLP changes most is not shown; the largest by {size}.",
+        largest_evidence(top, "logits", len(wide), study, counted(test, "heads and MLPs", study)),
+        about, QUESTION, claim,
+    )  # fmt: skip

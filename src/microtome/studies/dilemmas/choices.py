@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from microtome.data.games import STATE_NAMES
-from microtome.lab.evidence import columns, direction, worded
-from microtome.lab.study import Finding
+from microtome.lab.claims import Claim, Evidence, Finding
+from microtome.lab.evidence import columns
 from microtome.statistics import Interval, mean
+from microtome.studies.dilemmas.claims import EXCHANGED, LEAST_PROBABILITY, measured
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import mean_over, unpaired
 from microtome.studies.dilemmas.frames import groups, present
@@ -38,10 +39,11 @@ def by_state(frame: "pd.DataFrame", study: Configuration) -> list[dict[str, Any]
     return found
 
 
+QUESTION = "choice"
 SAME = 0.005
-"""Difference in probability below which two frequencies are called equal."""
+"""Difference in probability below which two frequencies are equal in practice."""
 MUCH = 0.1
-"""P(neither) above which a sentence warns that the two answers are not the model's own."""
+"""P(neither) above which an answer warns that the two actions are not the model's own."""
 
 
 def silent(frame: "pd.DataFrame", study: Configuration) -> bool:
@@ -65,9 +67,9 @@ def findings_of(frame: "pd.DataFrame", name: str, study: Configuration) -> list[
 def _silence(own: "pd.DataFrame", label: str) -> Finding:
     neither = float(own["p_neither"].mean())
     return Finding.stated(
-        f"{label} gives neither answer: P(neither) is {neither:.2f} over {len(own)} prompts. What "
-        f"it would choose is not stated.",
-        neither, unit="P(neither)", n=len(own), about=label,
+        f"{label} gives neither answer: P(neither) is {neither:.2f}.",
+        neither, unit="P(neither)", n=len(own), about=label, question=QUESTION,
+        detail="What it would choose is not stated.",
     )  # fmt: skip
 
 
@@ -78,15 +80,12 @@ def _choice(own: "pd.DataFrame", label: str, study: Configuration) -> Finding:
     )
     chance = mean_over(own, "p_defect", study, within=(0, 1))
     neither = float(own["p_neither"].mean())
-    warned = (
-        f" It gives neither answer with probability {neither:.2f}: these are not its answers."
-        if neither > MUCH
-        else ""
-    )
-    return Finding.stated(
-        f"{label} defects with probability {states}; mean {chance.value:.2f} "
-        f"({worded(chance, study.resample)}).{warned}",
-        chance.value, chance.low, chance.high, unit="P(defect)", n=chance.n, about=label,
+    warned = ", but it often gives neither answer" if neither > MUCH else ""
+    why = f" P(neither) is {neither:.2f}: these are not its answers." if warned else ""
+    evidence = measured(chance, "P(defect)", study, f"P(defect) is {states}.{why}", shape=".2f")
+    return Finding(
+        f"{label} defects with probability {chance.value:.2f} on average{warned}.",
+        evidence, label, QUESTION,
     )  # fmt: skip
 
 
@@ -97,16 +96,15 @@ def _conditional(own: "pd.DataFrame", label: str, study: Configuration) -> list[
     if after_c.empty or after_d.empty:
         return []
     change = unpaired(after_d, after_c, "p_defect", study)
-    said = _compared(label, "after the opponent defected", "after it cooperated", change, study)
     sizes = [frame["scenario"].nunique() for frame in (after_d, after_c)]
-    return [
-        Finding.stated(
-            f"{said} This rests on {sizes[0]} against {sizes[1]} scenarios.",
-            change.value, change.low, change.high,
-            unit="P(D | opponent defected) − P(D | opponent cooperated)", n=change.n, about=label,
-            control="prompts in which the opponent cooperated",
-        )
-    ]  # fmt: skip
+    evidence = measured(
+        change, "P(D | opponent defected) − P(D | opponent cooperated)", study,
+        f"This rests on {sizes[0]} against {sizes[1]} scenarios.{_same(change)}",
+        "prompts in which the opponent cooperated", "+.3f",
+    )  # fmt: skip
+    when = "after the opponent defected than after it cooperated"
+    moves = "the opponent's last moves exchanged at random between scenarios"
+    return [_compared(label, when, change, evidence, moves)]
 
 
 def _against_base(
@@ -115,23 +113,29 @@ def _against_base(
     both = own.merge(base, on=["scenario", "variant"], suffixes=("", "_base"))
     gap = both.assign(change=both["p_defect"] - both["p_defect_base"])
     change = mean_over(gap, "change", study, within=(-1, 1))
-    return Finding.stated(
-        _compared(label, "", "Base on the same prompts", change, study),
-        change.value, change.low, change.high, unit="P(defect) − Base", n=change.n,
-        control="Base on the same prompts", about=label,
+    evidence = measured(
+        change, "P(defect) − Base", study, _same(change).strip(), "Base on the same prompts",
+        "+.3f",
     )  # fmt: skip
+    return _compared(label, "than Base on the same prompts", change, evidence, EXCHANGED)
 
 
-def _compared(label: str, when: str, other: str, change: Interval, study: Configuration) -> str:
-    """A sentence with a direction where the interval leaves 0 out, and only there."""
-    then = f" {when}" if when else ""
-    how = direction(
-        change,
-        f"{label} defects more{then} than {other}",
-        f"{label} defects less{then} than {other}",
-        f"{label} is not shown to defect more or less{then} than {other}",
-    )
-    if max(map(abs, change.ends or (1.0,))) < SAME:
-        how = f"{label} defects as often{then} as {other}"
-    evidence = worded(change, study.resample, "+.3f")
-    return f"{how}: the difference in probability is {change.value:+.3f} ({evidence})."
+def _same(change: Interval) -> str:
+    ends = change.ends or (1.0,)
+    return f" The interval lies within ±{SAME:g}." if max(map(abs, ends)) < SAME else ""
+
+
+def _compared(
+    label: str, than: str, change: Interval, evidence: Evidence, false_in: str
+) -> Finding:
+    """The claim of a difference in P(defect); its direction only where it is supported."""
+    size = f"the difference in probability is {round(change.value, 3) + 0.0:+.3f}"
+    claim = Claim(
+        p=change.p, least=LEAST_PROBABILITY, false_in=false_in,
+        above=f"{label} defects more {than}: {size}.",
+        below=f"{label} defects less {than}: {size}.",
+    )  # fmt: skip
+    return Finding(
+        f"{label} is not shown to defect more or less {than}: {size}.",
+        evidence, label, QUESTION, claim,
+    )  # fmt: skip

@@ -111,9 +111,8 @@ class Circuits(Step):
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "circuits_summary" not in tables:
-            return Conclusion(
-                [Finding.stated("No circuit was searched: circuits are off, or no pair is named.")]
-            )
+            skipped = "Circuit search skipped (`--no-circuits`, or no pairs)."
+            return Conclusion([Finding.stated(skipped, question="difference")])
         lines = tables["circuits_summary"].to_dict("records")
         held_out = tables.get("circuits_held_out")
         findings = [circuit_finding({**line}, held_out, study) for line in lines]

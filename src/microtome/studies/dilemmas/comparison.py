@@ -67,16 +67,13 @@ class Comparison(Step):
 def _of_pairs(tables: Tables, study: Configuration) -> Conclusion:
     """RQ1, and the components of RQ2."""
     if "patching_results" not in tables:
-        return Conclusion([Finding.stated("No pair was patched, so no two models are compared.")])
+        nothing = "No pair was patched, so no two models are compared."
+        return Conclusion([Finding.stated(nothing, question="distinct")])
     less, ways = suppressed(tables, study), both_ways(tables["patching_summary"], study)
+    findings = suppression_findings(less, tables, study, _undecided(tables, study))
+    findings += both_ways_findings(ways, tables["patching_results"], study)
     return Conclusion(
-        [
-            *suppression_findings(
-                less, study, _undecided(tables, study), len(tables["cross_experiment_summary"])
-            ),
-            *both_ways_findings(ways, study),
-        ],
-        tables={"comparison_suppressed": less, "comparison_both_ways": ways},
+        findings, tables={"comparison_suppressed": less, "comparison_both_ways": ways}
     )
 
 
@@ -90,17 +87,18 @@ def _undecided(tables: Tables, study: Configuration) -> str:
 def _of_circuits(tables: Tables, study: Configuration) -> Conclusion:
     """The circuits of RQ2."""
     if "circuits" not in tables:
-        return Conclusion(
-            [Finding.stated("No circuit was found, so the overlap of circuits is left out.")]
-        )
+        nothing = "No circuit was found, so the overlap of circuits is left out."
+        return Conclusion([Finding.stated(nothing, question="distinct")])
     shared = overlaps(tables["circuits"], model_nodes(tables))
-    return Conclusion(overlap_findings(shared, study), tables={"comparison_overlap": shared})
+    rows = [{name: one for name, one in row.items() if name != "chance"} for row in shared]
+    return Conclusion(overlap_findings(shared, study), tables={"comparison_overlap": rows})
 
 
 def _of_weights(tables: Tables, study: Configuration) -> Conclusion:
     """RQ3."""
     if "comparison_weights" not in tables:
-        return Conclusion([Finding.stated("No fine-tune is compared, so no weights were swapped.")])
+        nothing = "No fine-tune is compared, so no weights were swapped."
+        return Conclusion([Finding.stated(nothing, question="targets")])
     ranked = targets(tables["comparison_weights"], study)
     return Conclusion(
         target_findings(ranked, tables["comparison_weights"], study),

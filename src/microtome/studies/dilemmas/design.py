@@ -121,6 +121,15 @@ def undecided(found: Columns, study: Configuration) -> str:
     return f"{found.clusters} {study.resample} reach p = {found.floor:.2g} at best"
 
 
+def counted(found: Columns, kind: str, study: Configuration) -> str:
+    """How many of the columns have a p below the level by max-T, or why none can."""
+    n = len(found.p)
+    if why := undecided(found, study):
+        return f"This design cannot decide which of the {n} {kind} have an effect: {why}."
+    few = sum(p is not None and p < study.at.alpha for p in p_values(found))
+    return f"{few} of {n} {kind} have p < {study.at.alpha:.2g} ({found.test}, max-T over all)."
+
+
 def by_component(frame: "pd.DataFrame", column: str) -> "pd.DataFrame":
     """A table "prompt component" of one column, components in the order of the rows."""
     return frame.pivot_table(index=PLACE, columns="component", values=column, sort=False)

@@ -59,14 +59,16 @@ def flip_finding(rows: "pd.DataFrame", study: Configuration) -> Finding:
     last = rows.groupby(["scenario", "variant"], sort=False).tail(1)
     counted = last[clear(last, study)]
     flipped = counted[counted["flipped"].astype(bool)]
-    after = f" (median number added: {flipped['rank'].median():g})" if len(flipped) else ""
-    meaning = " This is enough to turn an answer, and no circuit." if len(flipped) else ""
+    after = f" Median number added: {flipped['rank'].median():g}." if len(flipped) else ""
+    meaning = " This flips the answer; it is not a circuit." if len(flipped) else ""
     silent = int((~answered(last, study)).sum())
     near = last[answered(last, study) & ~last.index.isin(counted.index)]
     others = f" Of the {len(near)} prompts nearer to 0, {near['flipped'].sum()} flip."
     return Finding.stated(
         f"{pair}: components added by rank flip the answer on {len(flipped)} of {len(counted)} "
-        f"prompts with |Δ| of {study.flip_floor:g} or more{after}."
-        f"{others if len(near) else ''}{left_out(silent, len(last), study)}{meaning}",
+        f"prompts.",
         float(len(flipped)), unit="prompts flipped", n=len(last), about=f"{pair}, flip search",
+        question="difference",
+        detail=f"Counted are prompts with |Δ| of {study.flip_floor:g} or more.{after}"
+        f"{others if len(near) else ''}{left_out(silent, len(last), study)}{meaning}",
     )  # fmt: skip

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from microtome.data.prompts import Prompt
-from microtome.lab.evidence import worded
-from microtome.lab.study import Finding
+from microtome.lab.claims import Claim, Evidence, Finding
+from microtome.studies.dilemmas.claims import LEAST_SHARE, measured
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import share_of_gap
 from microtome.studies.dilemmas.models import place
@@ -85,23 +85,29 @@ def per_prompt(
     ]
 
 
+QUESTION = "difference"
+_RANDOM = "random sets of as many heads and MLPs in the circuit's place"
+
+
 def circuit_finding(
     line: dict[Any, Any], held_out: "pd.DataFrame | None", study: Configuration
 ) -> Finding:
-    """One sentence per pair; f and p of the held-out wordings, or that there are none."""
+    """One answer per pair; f and p of the held-out wordings, or that there are none."""
     pair = line["pair"]
     if not line["n_members"]:
         return Finding.stated(
             f"{pair}: the two differ by {line['mean_abs_gap']:.2f} logits on average, too little "
-            f"to look for what carries it.",
+            f"to look for a circuit.",
             line["mean_abs_gap"], unit="|Δ logit (D − C)|", n=line["n_prompts"], about=pair,
+            question=QUESTION,
         )  # fmt: skip
-    size = f"{line['n_members']} of {line['n_nodes']} heads and MLPs of the source"
+    size = f"The search chose {line['n_members']} of {line['n_nodes']} heads and MLPs"
     if not line["n_held_out"] or held_out is None:
-        return Finding.stated(
-            f"{pair}: the search chose {size}. No wording with a gap is left that it did not see, "
-            f"so neither what they carry nor a p is stated.",
-            float(line["n_members"]), unit="heads and MLPs", n=line["n_prompts"], about=pair,
+        evidence = Evidence(unit="share of the gap", n=line["n_prompts"], detail=f"{size}.")
+        claim = Claim(p=None, least=LEAST_SHARE, side=1, false_in=_RANDOM)
+        return Finding(
+            f"{pair}: no held-out wording with a gap is left, so what the circuit carries is not "
+            f"measured.", evidence, pair, QUESTION, claim,
         )  # fmt: skip
     return _assessed(line, size, held_out[held_out["pair"] == pair], study)
 
@@ -111,16 +117,19 @@ def _assessed(
 ) -> Finding:
     share = share_of_gap(own, "effect", "gap", study)
     assert share is not None, "a circuit is assessed where the gaps are large enough"
-    p, n = line["p_random"], line["n_random"]
-    if p < study.at.alpha and share.excludes(0):
-        rank = f"more than {n} random sets of as many heads and MLPs"
-    else:
-        rank = f"not shown to be more than random sets of as many carry (p = {p:.2g})"
-    return Finding.stated(
-        f"{line['pair']}: on {len(own)} wordings that the search did not see, {size} together "
-        f"carry {share.value:.0%} of the gaps ({worded(share, study.resample)}), {rank}; all the "
-        f"others carry {line['without']:.0%}.",
-        share.value, share.low, share.high, unit="share of the gap", n=len(own),
-        about=line["pair"],
-        control=f"p = {p:.2g} against {n} random sets, on the same wordings",
+    p, n, pair = line["p_random"], line["n_random"], line["pair"]
+    carried, floor = f"{share.value:.0%} of the gap on held-out wordings", 1 / (1 + n)
+    claim = Claim(
+        p=p, floor=floor, least=LEAST_SHARE, side=1, false_in=_RANDOM,
+        above=f"{pair}: the circuit carries {carried}, more than random sets of its size.",
+    )  # fmt: skip
+    evidence = measured(
+        share, "share of the gap", study,
+        f"{size} of the source, on other wordings; all the others carry {line['without']:.0%}.",
+        f"{n} random sets of as many heads and MLPs on the same wordings, which reach "
+        f"p = {floor:.2g} at best", ".2f",
+    )  # fmt: skip
+    return Finding(
+        f"{pair}: that the circuit carries more than random sets of its size is not shown: "
+        f"{carried}.", evidence, pair, QUESTION, claim,
     )  # fmt: skip

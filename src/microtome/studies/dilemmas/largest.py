@@ -6,13 +6,13 @@ only where the max-T test over all components, if it can decide at all, shows it
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from microtome import statistics
 from microtome.lab.evidence import worded
-from microtome.statistics import Columns, Interval
+from microtome.statistics import Columns, Floats, Interval
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import p_values, prompt_names, undecided
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Largest:
     """The component that each half chose, its held-out size, and the sign of its mean.
 
-    `p` is its own by max-T and `shown` how many components reach the level; None where the test
-    cannot decide (or was not asked).
+    `p` is that of the chosen by max-T (the larger where they are two), None where the test cannot
+    decide (or was not asked).
     """
 
     size: Interval
@@ -33,7 +33,11 @@ class Largest:
     sign: float
     agreement: float
     p: float | None = None
-    shown: int | None = None
+
+    @property
+    def claim_p(self) -> float | None:
+        """p that the held-out size is 0, or that of max-T where it is larger."""
+        return None if self.size.p is None else max(self.size.p, self.p or 0.0)
 
     @property
     def settled(self) -> bool:
@@ -66,50 +70,52 @@ class Largest:
         return {f"{prefix}_{name}": one for name, one in zip(names, values, strict=True)}
 
     def evidence(self, study: Configuration, shape: str = ".2f") -> str:
-        """The interval of `value` in words, and how it was chosen.
-
-        A sentence that prints the |value| of a settled component takes `of_size`.
-        """
-        return self._worded(self.sign, study, shape)
-
-    def of_size(self, study: Configuration) -> str:
-        """As `evidence`, but of |value| once it is settled."""
-        turned = self.settled and self.size.value < 0
-        sign = self.sign if not self.settled else -1.0 if turned else 1.0
-        return self._worded(sign, study, ".2f")
-
-    def _worded(self, sign: float, study: Configuration, shape: str) -> str:
+        """The interval of `value` in words, and how it was chosen."""
         how = f"chosen on half of the {study.resample}, measured on the other half"
         if self.chosen[0] != self.chosen[1]:
             how = f"the halves of the {study.resample} choose {self.chosen[0]} and {self.chosen[1]}"
-        return f"{worded(_times(sign, self.size), study.resample, shape)}; {how}"
+        return f"{worded(_times(self.sign, self.size), study.resample, shape)}; {how}"
 
 
 def largest(
-    wide: "pd.DataFrame", study: Configuration, test: Columns | None = None
+    wide: "pd.DataFrame",
+    study: Configuration,
+    test: Columns | None = None,
+    by: Literal["value", "abs"] = "abs",
 ) -> Largest | None:
     """The column of largest |mean| of a table "prompt component"; None for a single cluster.
 
-    `test` is that of all its columns, if the finding states one.
+    `test` is that of all its columns, if the finding states one; `by="value"` takes the largest
+    mean, whose sign is positive.
     """
-    over_scenarios = study.resample == "scenarios"
-    rows = wide.groupby(level="scenario", sort=False).mean() if over_scenarios else wide
+    rows = cluster_rows(wide, study)
     if len(rows) < 2:
         return None
-    found = statistics.held_out_maximum(rows.to_numpy(float), study.at, by="abs")
-    names = list(rows.index.get_level_values("scenario"))
-    if over_scenarios:
-        size = statistics.mean(found.values, names, study.at)
-    else:
-        prompts = prompt_names(rows.index.to_frame())
-        size = statistics.mean(found.values, prompts, study.at, strata=names)
+    found = statistics.held_out_maximum(rows.to_numpy(float), study.at, by=by)
+    size = held_out_size(np.array(found.values), rows, study)
     first, second = (str(rows.columns[i]) for i in found.chosen)
-    top = Largest(size, (first, second), _sign(rows[first].mean()), found.agreement)
+    sign = 1.0 if by == "value" else _sign(rows[first].mean())
+    top = Largest(size, (first, second), sign, found.agreement)
     if test is None or undecided(test, study):
         return top
     p = dict(zip(map(str, wide.columns), p_values(test), strict=True))
-    shown = sum(one is not None and one < study.at.alpha for one in p.values())
-    return replace(top, p=p[first], shown=shown)
+    return replace(top, p=max(p[name] or 0.0 for name in (first, second)))
+
+
+def cluster_rows(wide: "pd.DataFrame", study: Configuration) -> "pd.DataFrame":
+    """A table "prompt component" as "cluster component": scenario means, or the prompts."""
+    if study.resample == "wordings":
+        return wide
+    return wide.groupby(level="scenario", sort=False).mean()
+
+
+def held_out_size(values: Floats, rows: "pd.DataFrame", study: Configuration) -> Interval:
+    """Mean of held-out values "cluster", one for each of `rows`, with its interval."""
+    names = list(rows.index.get_level_values("scenario"))
+    if study.resample == "scenarios":
+        return statistics.mean(values, names, study.at)
+    prompts = prompt_names(rows.index.to_frame())
+    return statistics.mean(values, prompts, study.at, strata=names)
 
 
 def _times(sign: float, size: Interval) -> Interval:

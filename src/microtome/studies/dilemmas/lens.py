@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import microtome as mt
-from microtome.lab.evidence import direction, worded
+from microtome.lab.claims import Claim, Finding
 from microtome.lab.figures import Figure
-from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
-from microtome.statistics import Interval
+from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
+from microtome.studies.dilemmas.claims import ACTIONS, LEAST_LOGITS, measured
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.costs import prompt_cost
 from microtome.studies.dilemmas.design import mean_over
@@ -72,8 +72,11 @@ class Lens(Step):
         n_layers = int(tables["lens_trajectories"]["layer"].max()) + 1
         return Conclusion(
             findings=[
-                _finding(statistics[statistics["model"] == name], player.label, n_layers, study)
+                finding
                 for name, player in present(statistics, study).items()
+                for finding in findings_of(
+                    statistics[statistics["model"] == name], player.label, n_layers, study
+                )
             ],
             data={"trajectories": _nested(tables["lens_trajectories"])},
         )
@@ -116,24 +119,33 @@ def _nested(frame: "pd.DataFrame") -> dict[str, Any]:
     return found
 
 
-def _finding(frame: "pd.DataFrame", label: str, n_layers: int, study: Configuration) -> Finding:
-    final = mean_over(frame, "final_delta", study)
+def findings_of(
+    frame: "pd.DataFrame", label: str, n_layers: int, study: Configuration
+) -> list[Finding]:
+    """Where the sign of Δ settles, and to which action the model leans in the end."""
     settled = int(np.median(frame["settles_at"]))
-    return Finding.stated(
-        f"{leaning(frame, label, final, study)}: Δ = {final.value:+.2f} on average "
-        f"({worded(final, study.resample, '+.2f')}). Its sign settles at layer {settled} of "
-        f"{n_layers - 1} (median).",
-        final.value, final.low, final.high, unit="Δ logit (D − C)", n=final.n, about=label,
+    first = Finding.stated(
+        f"{label}: the sign of Δ settles at layer {settled} of {n_layers - 1} (median).",
+        float(settled), unit="layer", n=len(frame), about=label, question="origin",
     )  # fmt: skip
+    return [first, _lean(frame, label, study)]
 
 
-def leaning(frame: "pd.DataFrame", label: str, final: Interval, study: Configuration) -> str:
-    """What a model ends with: an action, none that is shown, or no answer at all."""
-    neither = float(frame["p_neither"].mean())
+def _lean(frame: "pd.DataFrame", label: str, study: Configuration) -> Finding:
+    """The claim of a lean; a description of a model that gives neither answer."""
+    final, neither = mean_over(frame, "final_delta", study), float(frame["p_neither"].mean())
+    size, unit = f"Δ = {final.value:+.2f} on average", "Δ logit (D − C)"
     if neither > study.silent_above:
-        return f"{label} ends with neither answer (P(neither) is {neither:.2f})"
-    action = direction(final, "defect", "cooperate", "")
-    if not action:
-        return f"{label} ends without a lean that is shown"
-    agreeing = int((frame["final_action"] == action).sum())
-    return f"{label} ends leaning to {action} on {agreeing} of {len(frame)} prompts"
+        evidence = measured(final, unit, study, f"P(neither) is {neither:.2f}.")
+        return Finding(f"{label} ends with neither answer: {size}.", evidence, label, "choice")
+    defecting = int((frame["final_action"] == ANSWERS[1]).sum())
+    counts = f"{defecting} of {len(frame)} prompts end with Δ above 0."
+    claim = Claim(
+        p=final.p, least=LEAST_LOGITS, false_in=ACTIONS,
+        above=f"{label} ends leaning to defection: {size}.",
+        below=f"{label} ends leaning to cooperation: {size}.",
+    )  # fmt: skip
+    return Finding(
+        f"{label} ends without a lean that is shown: {size}.",
+        measured(final, unit, study, counts), label, "choice", claim,
+    )  # fmt: skip

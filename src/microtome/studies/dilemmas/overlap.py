@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microtome.lab.study import Finding, Tables
+from microtome.lab.claims import Claim, Evidence, Finding
+from microtome.lab.study import Tables
+from microtome.studies.dilemmas.claims import LEAST_SHARE
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.frames import groups
 from microtome.studies.dilemmas.patching import kind_of
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rows = list[dict[str, Any]]
+_FAR = 200.0
+"""Log odds ratio beyond which circuits share all they can, or nothing."""
 
 
 def chance_overlap(
@@ -61,15 +65,43 @@ def overlaps(circuits: "pd.DataFrame", there: Mapping[str, int]) -> Rows:
                 "p_as_few": min(1.0, float(p[: shared + 1].sum())),
                 "smallest_p_many": float(p[-1]),
                 "smallest_p_few": float(p[p > 0][0]),
+                "chance": p.tolist(),
             }
         )
     return found
 
 
+def shared_between(p: NDArray[np.float64], shared: int, alpha: float) -> tuple[float, float]:
+    """Interval of the expected number of shared nodes, dual to twice the smaller tail of `p`.
+
+    Circuits that attract each other by a common odds ratio ψ share k nodes with probability
+    ∝ p(k) ψᵏ (Fisher's noncentral hypergeometric). The ends are the means of those two such
+    distributions that give `shared` or a more extreme number the probability alpha / 2.
+    """
+    from scipy.optimize import brentq
+
+    counts = np.arange(len(p))
+    least, most = (float(counts[p > 0][end]) for end in (0, -1))
+
+    def tilted(log_odds: float) -> NDArray[np.float64]:
+        weight = np.where(p > 0, np.log(np.where(p > 0, p, 1.0)) + counts * log_odds, -np.inf)
+        odds = np.exp(weight - weight.max())
+        found: NDArray[np.float64] = odds / odds.sum()
+        return found
+
+    def end(tail: slice) -> float:
+        at = brentq(lambda x: float(tilted(x)[tail].sum()) - alpha / 2, -_FAR, _FAR)
+        return float((tilted(at) * counts).sum())
+
+    low = least if shared <= least else end(slice(shared, None))
+    high = most if shared >= most else end(slice(None, shared + 1))
+    return min(low, float(shared)), max(high, float(shared))
+
+
 def overlap_findings(rows: Rows, study: Configuration) -> list[Finding]:
     """Circuits of one pair in both directions, and of one source into two receivers."""
-    told = [row for row in rows if row["relation"] in ("both ways", "one source")]
-    return [_finding(row, study) for row in told]
+    related = [row for row in rows if row["relation"] in ("both ways", "one source")]
+    return [_finding(row, study) for row in related]
 
 
 def model_nodes(tables: Tables) -> dict[str, int]:
@@ -79,23 +111,35 @@ def model_nodes(tables: Tables) -> dict[str, int]:
 
 
 def _finding(row: dict[str, Any], study: Configuration) -> Finding:
-    alpha = 1 - study.level
-    verdict = "which chance gives as well"
-    if row["p_as_many"] < alpha:
-        verdict = "more than chance: they have parts in common"
-    elif row["p_as_few"] < alpha:
-        verdict = "less than chance: they are distinct"
-    elif min(row["smallest_p_many"], row["smallest_p_few"]) >= alpha:
-        verdict = f"and circuits of these sizes cannot reach p < {alpha:.2g} either way"
-    both = f"{row['first']} and {row['second']}"
-    return Finding.stated(
-        f"The circuits {both} share {row['shared']} components of {row['n_first']} and "
-        f"{row['n_second']} (Jaccard {row['jaccard']:.2f}, by chance "
-        f"{row['jaccard_by_chance']:.2f}), {verdict}.",
-        row["jaccard"], unit="Jaccard index", n=row["n_first"] + row["n_second"],
-        about=f"circuits {both}",
-        control=f"p = {row['p_as_many']:.2g} for as many and {row['p_as_few']:.2g} for as few, "
-        "against random circuits of as many heads and MLPs",
+    both, shared = f"{row['first']} and {row['second']}", row["shared"]
+    p = np.array(row["chance"])
+    expected = float((p * np.arange(len(p))).sum())
+    low, high = shared_between(p, shared, 1 - study.level)
+    evidence = Evidence(
+        float(shared), low, high, "shared components", row["n_first"] + row["n_second"],
+        f"random circuits of as many heads and MLPs share {expected:.2g}: "
+        f"p = {row['p_as_many']:.2g} for as many, {row['p_as_few']:.2g} for as few",
+        f"Of {row['n_first']} and {row['n_second']} components; Jaccard {row['jaccard']:.2f}, by "
+        f"chance {row['jaccard_by_chance']:.2f}. A search returns one of possibly many circuits: "
+        f"few shared components are weak evidence of distinct ones.",
+    )  # fmt: skip
+    return Finding(
+        f"The circuits {both}: that they share more or fewer components than by chance is not "
+        f"shown; they share {shared}.",
+        evidence, f"circuits {both}", "distinct", _claim(row, both, expected),
+    )  # fmt: skip
+
+
+def _claim(row: dict[str, Any], both: str, expected: float) -> Claim:
+    """Two-sided: twice the smaller tail."""
+    share = f"The circuits {both} share {row['shared']} components,"
+    smaller = min(row["n_first"], row["n_second"])
+    return Claim(
+        p=min(1.0, 2 * min(row["p_as_many"], row["p_as_few"])), null=expected,
+        floor=min(1.0, 2 * min(row["smallest_p_many"], row["smallest_p_few"])),
+        least=max(1.0, LEAST_SHARE * smaller),
+        above=f"{share} more than by chance.", below=f"{share} fewer than by chance.",
+        false_in="random circuits of as many heads and MLPs",
     )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ _EXTRA = 8
 
 
 NO_PAIR = (
-    "No pair was patched: of the default pairs none is between two compared models; name one, "
-    "such as --pairs base:PT2_COREDe."
+    "No pair was patched: no default pair is between two compared models; name one, such as "
+    "--pairs base:PT2_COREDe."
 )
 
 
@@ -87,7 +87,7 @@ class Patching(Step):
 
     def conclude(self, study: Configuration, tables: Tables, arrays: Arrays) -> Conclusion:
         if "patching_results" not in tables:
-            return Conclusion([Finding.stated(NO_PAIR)])
+            return Conclusion([Finding.stated(NO_PAIR, question="difference")])
         results = tables["patching_results"]
         summary = summarised(results, study)
         across = across_pairs(results, summary, study)

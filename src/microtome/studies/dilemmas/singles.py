@@ -2,32 +2,48 @@
 
 from typing import Any
 
-from microtome.lab.evidence import worded
-from microtome.lab.study import Finding
+from microtome.lab.claims import Claim, Evidence, Finding
 from microtome.studies.dilemmas.across import Across
+from microtome.studies.dilemmas.claims import (
+    EXCHANGED,
+    LEAST_LOGITS,
+    largest_claim,
+    largest_evidence,
+    measured,
+    undesigned,
+)
 from microtome.studies.dilemmas.clear import left_out
 from microtome.studies.dilemmas.configuration import Configuration
-from microtome.studies.dilemmas.design import undecided
+from microtome.studies.dilemmas.design import counted
 from microtome.studies.dilemmas.effects import title
 
 Rows = list[dict[str, Any]]
+QUESTION = "difference"
+TOWARDS = "Δ logit towards the source"
+_OTHER = "another component of the same kind in its place"
 
 
 def pair_findings(pair: Across, summary: Rows, study: Configuration) -> list[Finding]:
     """The gap of a pair, what a component swapped alone does, and the ranks of named ones."""
     own = [r for r in summary if (r["source"], r["target"]) == (pair.source, pair.target)]
-    named = [_rank(row, study) for row in own if row["p_rank"] is not None]
+    named = [_rank(row) for row in own if row["p_rank"] is not None]
     return [_gap(pair, study), _single(pair, own, study), *named]
 
 
 def _gap(pair: Across, study: Configuration) -> Finding:
-    name, gap, counts = title(pair.source, pair.target), pair.gap, pair.counts
-    opposite = counts["opposite_gaps"]
-    both = f" The gap has the other sign on {opposite} of them." if opposite else ""
-    return Finding.stated(
-        f"{name}: on the same {gap.n} prompts the source's Δ lies {gap.value:+.2f} logits from the "
-        f"receiver's ({worded(gap, study.resample, '+.2f')}).{both} {_answers(pair, study)}",
-        gap.value, gap.low, gap.high, unit="Δ logit (D − C)", n=gap.n, about=f"{name}, gap",
+    name, gap = title(pair.source, pair.target), pair.gap
+    opposite = pair.counts["opposite_gaps"]
+    both = f"The gap has the other sign on {opposite} of {gap.n} prompts. " if opposite else ""
+    size = f"their mean Δ are {gap.value:+.2f} logits apart"
+    claim = Claim(
+        p=gap.p, least=LEAST_LOGITS, false_in=EXCHANGED,
+        above=f"{name}: the source leans more to defection than the receiver: {size}.",
+        below=f"{name}: the source leans less to defection than the receiver: {size}.",
+    )  # fmt: skip
+    return Finding(
+        f"{name}: that the source leans more or less to defection is not shown: {size}.",
+        measured(gap, "Δ logit (D − C)", study, both + _answers(pair, study)),
+        f"{name}, gap", QUESTION, claim,
     )  # fmt: skip
 
 
@@ -45,19 +61,49 @@ def _answers(pair: Across, study: Configuration) -> str:
 
 
 def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
+    """Which component changes Δ most; unrelated tokens are its control."""
     name, top = title(pair.source, pair.target), pair.top
-    rest = f"{_effective(pair, study)}{_flipping(pair, study)}"
-    about, unit = f"{name}, largest effect", "Δ logit towards the source"
-    if top is not None and top.shown == 0:
-        rest = f"no component is shown to change Δ when swapped alone. {rest}"
-    if top is None or top.shown == 0:
-        return Finding.stated(f"{name}: {rest}", n=pair.gap.n, about=about)
+    rest = counted(pair.test, "components", study) + _flipping(pair, study)
+    about = f"{name}, largest effect"
+    if top is None:
+        alone = f"{name}: a single scenario cannot measure the largest of many effects."
+        nothing = Evidence(unit=TOWARDS, n=pair.gap.n, detail=rest)
+        return Finding(alone, nothing, about, QUESTION, undesigned(LEAST_LOGITS, EXCHANGED))
     moved = max(row["unrelated_rms"] for row in own if row["component"] in top.chosen)
-    return Finding.stated(
-        f"{name}: {_top(pair)} ({top.of_size(study)}).{_unspecific(top.value, moved)} {rest}",
-        top.value, *top.ends, unit=unit, n=pair.gap.n, about=about,
-        control=f"the same swap moves unrelated tokens apart by {moved:.2f} logits",
+    size = f"{abs(top.value):.2f} logits"
+    most = f"{name}: swapped alone, {top.component} changes Δ most, {size}"
+    claim = largest_claim(
+        top, least=LEAST_LOGITS, false_in=EXCHANGED,
+        named=(f"{most} towards the source.", f"{most} away from the source."),
+        unsettled=f"{name}: the largest change of Δ, by {top.component}, is {size}.",
+        control_holds=specific(top.value, moved, shown=top.size.excludes(0)),
     )  # fmt: skip
+    detail = f"{_share(pair)}{unspecific(top.value, moved)}{rest}"
+    return Finding(
+        f"{name}: which component changes Δ most is not shown; the largest by {size}.",
+        largest_evidence(top, TOWARDS, pair.gap.n, study, detail, _moved(moved)),
+        about, QUESTION, claim,
+    )  # fmt: skip
+
+
+def _share(pair: Across) -> str:
+    return "" if pair.share is None else f"That is {abs(pair.share):.0%} of the gaps. "
+
+
+def _moved(logits: float) -> str:
+    return f"the same swap moves unrelated tokens apart by {logits:.2f} logits"
+
+
+def specific(effect: float, moved: float, *, shown: bool) -> bool | None:
+    """Whether unrelated tokens move less than Δ; None where no effect is shown to be compared."""
+    return moved < abs(effect) if shown else None
+
+
+def unspecific(effect: float, moved: float) -> str:
+    """What to say of an effect that unrelated tokens share."""
+    if moved < abs(effect):
+        return ""
+    return "Unrelated tokens move as much or more: it is not specific to the two answers. "
 
 
 def _flipping(pair: Across, study: Configuration) -> str:
@@ -70,51 +116,27 @@ def _flipping(pair: Across, study: Configuration) -> str:
     )
 
 
-def _unspecific(effect: float, moved: float) -> str:
-    """What to say of an effect that unrelated tokens share."""
-    if moved < abs(effect):
-        return ""
-    return (
-        f" The same swap moves unrelated tokens apart by {moved:.2f} logits, as much or more: it "
-        f"is not specific to the two answers."
+def _rank(row: dict[str, Any]) -> Finding:
+    """A component named beforehand: its effect among those of its kind."""
+    place, peers, moved = round(row["p_rank"] * row["peers"]), row["peers"], row["unrelated_rms"]
+    effect, ends = row["mean_towards"], (row["towards_low"], row["towards_high"])
+    where = f"{row['pair']}: {row['component']}, named beforehand,"
+    unlike = f"{abs(effect):.2f} logits"
+    shown = ends[0] is not None and not ends[0] <= 0 <= ends[1]
+    claim = Claim(
+        p=row["p_rank"], floor=1 / peers, least=LEAST_LOGITS, false_in=_OTHER,
+        above=f"{where} moves Δ towards the source, unlike others of its kind: {unlike}.",
+        below=f"{where} moves Δ away from the source, unlike others of its kind: {unlike}.",
+        control_holds=specific(effect, moved, shown=shown),
+    )  # fmt: skip
+    detail = (
+        f"It ranks {place} of {peers} of its kind by the distance of its effect from their median. "
     )
-
-
-def _top(pair: Across) -> str:
-    top, share = pair.top, pair.share
-    if top is None or not top.settled:
-        return "which component changes Δ most when swapped alone is not settled"
-    part = "" if share is None else f", {abs(share):.0%} of the gaps"
-    way = "towards" if top.value > 0 else "away from"
-    return (
-        f"swapped alone, {top.component} changes Δ most, by {abs(top.value):.2f} logits {way} the "
-        f"source{part}"
-    )
-
-
-def _effective(pair: Across, study: Configuration) -> str:
-    n, why = pair.counts["n_components"], undecided(pair.test, study)
-    if why:
-        return f"Which of the {n} components have an effect is undecided: {why}."
-    return (
-        f"{pair.counts['n_nonzero']} of {n} components are shown to have an effect "
-        f"({pair.test.test}, max-T, p < {study.at.alpha:.2g})."
-    )
-
-
-def _rank(row: dict[str, Any], study: Configuration) -> Finding:
-    place, peers = round(row["p_rank"] * row["peers"]), row["peers"]
-    if 1 / peers > study.at.alpha:
-        verdict = f"{peers} peers give no p below {1 / peers:.2g}, so this decides nothing"
-    elif row["p_rank"] <= study.at.alpha:
-        verdict = "its effect is unlike its peers'"
-    else:
-        verdict = "others of its kind lie as far out"
-    return Finding.stated(
-        f"{row['pair']}: {row['component']}, named beforehand, ranks {place} of {peers} of its "
-        f"kind by the distance of its effect from their median; {verdict}."
-        f"{_unspecific(row['mean_towards'], row['unrelated_rms'])}",
-        row["mean_towards"], row["towards_low"], row["towards_high"],
-        unit="Δ logit towards the source", n=row["n"], about=f"{row['pair']}, {row['component']}",
-        control=f"p = {row['p_rank']:.2g} among {peers} peers",
+    evidence = Evidence(
+        effect, *ends, TOWARDS, row["n"], f"{_moved(moved)}; p is among {peers} peers",
+        f"{detail}{unspecific(effect, moved)}".strip(),
+    )  # fmt: skip
+    return Finding(
+        f"{where} is not shown to act unlike others of its kind: {unlike}.",
+        evidence, f"{row['pair']}, {row['component']}", QUESTION, claim,
     )  # fmt: skip

@@ -6,8 +6,9 @@ difference together (`circuits`), and what that answers (`comparison`). Every Δ
 logit(defect) − logit(cooperate) where the two answers part; positive means defection.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from microtome.lab.claims import Question
 from microtome.lab.study import Step
 from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.behaviour import Behaviour
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 
 class Dilemmas(Configuration):
     """What a model and its fine-tunes do in the iterated prisoner's dilemma, and how."""
+
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("choice", "What does each model choose, and does it answer the opponent?"),
+        Question("origin", "At which layer does the choice appear, and which components write it?"),
+        Question("difference", "Which components carry the difference between two fine-tunes?"),
+        Question("suppressed", "Which components for defection does training suppress?"),
+        Question("distinct", "Do two fine-tunes use distinct components and circuits?"),
+        Question("targets", "Which weights would a targeted fine-tuning have to train?"),
+    )
 
     def chain(self) -> tuple[Step, ...]:
         return (Behaviour(), Lens(), Attribution(), Patching(), Circuits(), Comparison())

@@ -3,24 +3,27 @@
     suppressed(c):  mean contribution > 0 in the source, and smaller in the receiver
 
 Asked of pairs whose source leans more to defection: the interval of their mean gap is above 0.
-Attribution sees what a component writes to the answer itself, patching all it causes. The control
-asks whether the two agree: the mean patched effect of the suppressed components, against as many
-random heads and MLPs. That is a claim about these prompts; whether it holds for scenarios in
-general is the max-T test's to say.
+Attribution sees what a component writes to the answer itself, patching all it causes. The claim is
+that the two agree: put back, suppressed components raise Δ more than random ones (`agreement.py`).
 """
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from microtome.lab.study import Finding, Tables
+from microtome.lab.claims import Claim, Evidence, Finding
+from microtome.lab.study import Tables
+from microtome.studies.dilemmas.agreement import Agreement, agreement
+from microtome.studies.dilemmas.claims import LEAST_LOGITS, measured, undesigned
 from microtome.studies.dilemmas.configuration import Configuration
+from microtome.studies.dilemmas.contributions import RANKED, changes_of
+from microtome.studies.dilemmas.effects import parts_of
 from microtome.studies.dilemmas.frames import groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Rows = list[dict[str, Any]]
+QUESTION = "suppressed"
+_RANDOM = "heads and MLPs exchanged at random among those of their kind"
 
 
 def suppressed(tables: Tables, study: Configuration) -> Rows:
@@ -41,16 +44,23 @@ def suppressed(tables: Tables, study: Configuration) -> Rows:
 
 
 def suppression_findings(
-    rows: Rows, study: Configuration, undecided: str, pairs: int
+    rows: Rows, tables: Tables, study: Configuration, undecided: str
 ) -> list[Finding]:
-    """One sentence per pair; `undecided` says why no component can be claimed, if none can."""
+    """One answer per pair; `undecided` says why no component can be claimed, if none can."""
     import pandas as pd
 
     if not rows:
-        nothing = "No receiver is shown to lean less to defection than its source"
-        return [Finding.stated(f"{nothing}, so nothing is called suppressed.", n=pairs)]
-    frame = pd.DataFrame(rows)
-    return [_finding(part, study, undecided) for _, part in groups(frame, "pair")]
+        nothing = "No pair's gap has an interval above 0, so nothing is called suppressed."
+        pairs = len(tables["cross_experiment_summary"])
+        return [Finding.stated(nothing, n=pairs, about="suppressed", question=QUESTION)]
+    found = []
+    for _, part in groups(pd.DataFrame(rows), "pair"):
+        source, target = part["source"].iloc[0], part["target"].iloc[0]
+        written = changes_of(tables["attribution_full"], source, target)
+        patched = parts_of(_of(tables["patching_results"], source, target))
+        patched = patched[patched["kind"].isin(RANKED)]
+        found.append(pair_finding(part, agreement(written, patched, study), study, undecided))
+    return found
 
 
 _EFFECT = ["component", "mean_delta_change", "normalised", "unrelated_rms"]
@@ -71,21 +81,6 @@ def _row(row: dict[Any, Any], study: Configuration) -> dict[str, Any]:
     }
 
 
-def agreement(part: "pd.DataFrame", study: Configuration) -> float:
-    """p-value of the suppressed components' mean patched effect, against random ones."""
-    rng = np.random.default_rng(study.seed)
-    observed, drawn = 0.0, np.zeros(study.resamples)
-    for _, alike in groups(part, "kind"):
-        effects = alike["mean_delta_change"].to_numpy(float)
-        count = int(alike["suppressed"].sum())
-        observed += float(effects[alike["suppressed"].to_numpy(bool)].sum())
-        shuffled = rng.permuted(np.tile(effects, (study.resamples, 1)), axis=1)
-        drawn += shuffled[:, :count].sum(1)
-    # Equal sums in another order differ by rounding; they count as reaching the observed one.
-    reached = int((drawn >= observed - 1e-9 * abs(observed)).sum())
-    return (reached + 1) / (study.resamples + 1)
-
-
 def _shared(down: "pd.DataFrame") -> str:
     """How many of those that raise Δ move unrelated tokens as much."""
     raising = down[down["restores"]]
@@ -98,22 +93,44 @@ def _shared(down: "pd.DataFrame") -> str:
     )
 
 
-def _finding(part: "pd.DataFrame", study: Configuration, undecided: str) -> Finding:
-    down, alpha = part[part["suppressed"]], study.at.alpha
-    pair = part["pair"].iloc[0]
+def pair_finding(
+    part: "pd.DataFrame", agreed: Agreement | None, study: Configuration, undecided: str
+) -> Finding:
+    """The claim of one pair: what is suppressed raises Δ more than random components."""
+    down, pair = part[part["suppressed"]], part["pair"].iloc[0]
+    about, unit = f"{pair}, suppressed", "Δ logit per component beyond random ones"
     if down.empty:
-        nothing = f"{pair}: no head or MLP that writes for defection is suppressed."
-        return Finding.stated(nothing, n=len(part), about=f"{pair}, suppressed")
+        nothing = f"{pair}: no head or MLP writes for defection, and less so in the receiver."
+        return Finding.stated(nothing, n=len(part), about=about, question=QUESTION)
+    detail = _counts(part, down, study, undecided)
+    if agreed is None:
+        few = f"{pair}: too few scenarios to choose suppressed components on one half alone."
+        evidence = Evidence(unit=unit, n=len(part), detail=detail)
+        return Finding(few, evidence, about, QUESTION, undesigned(LEAST_LOGITS, _RANDOM))
+    size = f"{agreed.size.value:+.2f} logits each"
+    claim = Claim(
+        p=agreed.p, floor=agreed.floor, least=LEAST_LOGITS, side=1, false_in=_RANDOM,
+        above=f"{pair}: put back, suppressed components raise Δ more than random ones: {size}.",
+    )  # fmt: skip
+    control = "as many random heads and MLPs put back; chosen and measured on different prompts"
+    return Finding(
+        f"{pair}: that suppressed components, put back, change Δ beyond random ones is not "
+        f"shown: {size}.",
+        measured(agreed.size, unit, study, detail, control), about, QUESTION, claim,
+    )  # fmt: skip
+
+
+def _counts(
+    part: "pd.DataFrame", down: "pd.DataFrame", study: Configuration, undecided: str
+) -> str:
     sure = (
-        f"{int(down['claimed'].sum())} of them at p < {alpha:.2g} ({part['test'].iloc[0]}, max-T)"
+        f"{int(down['claimed'].sum())} of them at p < {study.at.alpha:.2g} "
+        f"({part['test'].iloc[0]}, max-T)"
     )
     if undecided:
-        sure = f"none of which this design can show: {undecided}"
-    return Finding.stated(
-        f"{pair}: on these prompts {len(down)} of {len(part)} heads and MLPs write for defection "
-        f"in the source and less so in the receiver, {sure}; {int(down['restores'].sum())} of "
-        f"them raise Δ when swapped back.{_shared(down)}",
-        float(len(down)), unit="heads and MLPs", n=len(part), about=f"{pair}, suppressed",
-        control=f"p = {agreement(part, study):.2g} that as many random heads and MLPs change Δ as "
-        "much when swapped back, on these prompts",
-    )  # fmt: skip
+        sure = f"which of them this design cannot decide ({undecided})"
+    return (
+        f"On all prompts {len(down)} of {len(part)} heads and MLPs write for defection in the "
+        f"source and less so in the receiver, {sure}; {int(down['restores'].sum())} of them raise "
+        f"Δ when put back.{_shared(down)}"
+    )

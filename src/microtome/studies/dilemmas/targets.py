@@ -15,17 +15,22 @@ import pandas as pd
 
 import microtome as mt
 from microtome.data.prompts import Prompt
+from microtome.lab.claims import Evidence, Finding
 from microtome.lab.evidence import columns
-from microtome.lab.study import Finding
-from microtome.statistics import Columns
+from microtome.studies.dilemmas.claims import (
+    LEAST_SHARE,
+    largest_claim,
+    largest_evidence,
+    undesigned,
+)
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import (
     by_component,
+    counted,
     p_values,
     rests_on_small,
     share_of_gap,
     tested,
-    undecided,
 )
 from microtome.studies.dilemmas.frames import groups
 from microtome.studies.dilemmas.largest import Largest, largest
@@ -37,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Rows = list[dict[str, Any]]
-_SPARED = 0.1
-"""Share of the gap whose loss a targeted fine-tuning would bear."""
+QUESTION = "targets"
+_UNTRAINED = "the sign of what is lost drawn at random for each scenario"
 
 
 def swapped(
@@ -121,42 +126,46 @@ def target_findings(rows: Rows, weights: pd.DataFrame, study: Configuration) -> 
 
 
 def _finding(own: Rows, weights: pd.DataFrame, study: Configuration) -> Finding:
-    label, spare = own[0]["label"], sum(row["without"] < _SPARED for row in own)
-    lost = _lost(weights)
+    label, lost = own[0]["label"], _lost(weights)
     test, about = tested(lost, study), f"{label}, weights"
-    top = largest(lost, study, test)
-    rest = (
-        f"{spare} of {len(own)} attentions and MLPs could each be left untrained for less than "
-        f"{_SPARED:.0%}. The shares carried alone sum to {sum(row['alone'] for row in own):.0%}, "
-        f"so singles do not say what several do together. {_needed(lost, test, study)}"
-    )
-    if top is not None and top.shown == 0:
-        rest = f"no trained weights are shown to be needed. {rest}"
-    if top is None or top.shown == 0:
-        return Finding.stated(f"{label}: {rest}", n=own[0]["n"], about=about)
-    return Finding.stated(
-        f"{label}: {_most(top, own)} ({top.evidence(study)}). {rest}",
-        top.value, *top.ends, unit="share of the gap", n=own[0]["n"], about=about,
+    top = largest(lost, study, test, by="value")
+    rest = f"{_spared(own)} {counted(test, 'attentions and MLPs', study)}"
+    if top is None:
+        alone = f"{label}: a single scenario cannot measure which trained weights it needs most."
+        nothing = Evidence(unit="share of the gap", n=own[0]["n"], detail=rest)
+        return Finding(alone, nothing, about, QUESTION, undesigned(LEAST_SHARE, _UNTRAINED))
+    most = needed_most(top, label)
+    claim = largest_claim(
+        top, least=LEAST_SHARE, named=(most, ""), false_in=_UNTRAINED,
+        unsettled=f"{label} loses {top.value:.0%} of its gap to Base without the weights trained "
+        f"in {top.component}.",
+    )  # fmt: skip
+    return Finding(
+        f"{label}: which trained weights it needs most is not shown; the largest loss is "
+        f"{top.value:.0%} of the gap.",
+        largest_evidence(top, "share of the gap", own[0]["n"], study, _alone(top, own) + rest),
+        about, QUESTION, claim,
     )  # fmt: skip
 
 
-def _most(top: Largest, own: Rows) -> str:
-    if not top.settled or top.value < 0:
-        return "which trained weights are needed most is not settled"
-    alone = next(row["alone"] for row in own if row["component"] == top.component)
+def needed_most(top: Largest, label: str) -> str:
+    """The answer on the component that both halves chose."""
     return (
-        f"the weights trained in {top.component} are needed most; without them the fine-tune "
-        f"loses {top.value:.0%} of its gap to Base, and alone they carry {alone:.0%}"
+        f"{label} needs the weights trained in {top.component} most; without them it loses "
+        f"{top.value:.0%} of its gap to Base."
     )
 
 
-def _needed(lost: pd.DataFrame, test: Columns, study: Configuration) -> str:
-    count = lost.shape[1]
-    if why := undecided(test, study):
-        return f"Which are needed at all is undecided: {why}."
-    p = zip(p_values(test), lost.mean(), strict=True)
-    claimed = sum(one is not None and one < study.at.alpha and mean > 0 for one, mean in p)
+def _alone(top: Largest, own: Rows) -> str:
+    """What the component that both halves chose carries alone."""
+    alone = [row["alone"] for row in own if row["component"] == top.component]
+    return f"Alone, {top.component} carries {alone[0]:.0%}. " if alone else ""
+
+
+def _spared(own: Rows) -> str:
+    spare = sum(row["without"] < LEAST_SHARE for row in own)
     return (
-        f"{claimed} of {count} are shown to be needed ({test.test}, max-T, "
-        f"p < {study.at.alpha:.2g})."
+        f"{spare} of {len(own)} attentions and MLPs lose less than {LEAST_SHARE:.0%} each. The "
+        f"shares carried alone sum to {sum(row['alone'] for row in own):.0%}, so singles do not "
+        f"say what several do together."
     )
