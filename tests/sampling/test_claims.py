@@ -119,8 +119,8 @@ def groups(rng, effect):
     """K > 1 at the tests' level; clusters that agree with the methods by chance."""
     apart = rng.random(N) < max(0.05, effect)
     frame = pd.DataFrame(
-        {"problem": [f"p{i}" for i in range(N)], "k": 1 + apart, "layer": 2, "clustered": 20,
-         "d": 8, "verdict": "one cluster", "ari_kmeans": 0.0, "ari_shuffled": 0.0,
+        {"problem": [f"p{i}" for i in range(N)], "k": 1 + apart, "layer": 2, "clustered": 10,
+         "d": 4, "verdict": "one cluster", "ari_kmeans": 0.0, "ari_shuffled": 0.0,
          "ari": np.clip(effect + 0.1 * rng.standard_normal(N), -0.5, 1.0)}
     )  # fmt: skip
     return [_separate(frame, True, "", STUDY), _agreement(frame, STUDY)]
@@ -131,7 +131,7 @@ def rulings(rng, effect, problems):
     rows = [
         {"problem": f"p{i}", "left": a, "right": b, "cluster_left": a // 2, "cluster_right": b // 2,
          "kind": "between" if a // 2 != b // 2 else "within",
-         "label": "different" if rng.random() < 0.5 + effect * (1 if a // 2 != b // 2 else -1) else "same"}
+         "label": "different" if rng.random() < 0.5 + effect * (-1) ** (a // 2 == b // 2) else "same"}
         for i in range(problems) for a, b in itertools.combinations(range(4), 2)
     ]  # fmt: skip
     rows += [

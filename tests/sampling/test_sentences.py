@@ -145,7 +145,7 @@ def test_halves_depend_only_where_more_are_negative_than_by_chance(below, size):
 def groups_found(singles, k=4):
     """Findings by subject, where K of the sets of one method alone is as given by problem."""
     place = {"refused": None, "layer": 2, "k": k, "stability_kmeans": 0.9, "methods": None,
-             "verdict": "one cluster", "clustered": 20, "d": 8}  # fmt: skip
+             "verdict": "one cluster", "clustered": 10, "d": 4}  # fmt: skip
     tables = {
         "clusterings": pd.DataFrame([{**place, "problem": name} for name in singles]),
         "cluster_controls": pd.DataFrame(
@@ -189,7 +189,7 @@ def test_a_k_of_1_in_all_problems_is_no_group_and_states_its_power():
     (judged,) = judge([found])
     assert judged.verdict != "supported"
     assert "is not shown: K > 1 in 0 of 8 problems" in judged.answer
-    assert "Power to see two groups in 20 solutions" in found.evidence.detail
+    assert "Power to see two groups in 10 solutions" in found.evidence.detail
 
 
 def test_one_large_fork_among_tiny_ones_does_not_stretch_the_axis():
