@@ -126,12 +126,16 @@ def groups(rng, effect):
     return [_separate(frame, True, "", STUDY), _agreement(frame, STUDY)]
 
 
+def label(rng, effect, apart):
+    return "different" if rng.random() < 0.5 + (effect if apart else -effect) else "same"
+
+
 def rulings(rng, effect, problems):
     """Two clusters of two per problem; without an effect the judge tosses a coin for each pair."""
     rows = [
         {"problem": f"p{i}", "left": a, "right": b, "cluster_left": a // 2, "cluster_right": b // 2,
          "kind": "between" if a // 2 != b // 2 else "within",
-         "label": "different" if rng.random() < 0.5 + effect * (-1) ** (a // 2 == b // 2) else "same"}
+         "label": label(rng, effect, a // 2 != b // 2)}
         for i in range(problems) for a, b in itertools.combinations(range(4), 2)
     ]  # fmt: skip
     rows += [
