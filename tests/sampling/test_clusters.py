@@ -32,7 +32,7 @@ def test_clusters_are_the_methods_and_one_method_is_one_cluster():
     assert (several["dip_p"] <= 0.05).all()
     assert several["power_4_sd"].isna().all(), "the power stands beside a K of 1 only"
     (finding,) = [f for f in specimen_record().findings if f["about"] == "one method alone"]
-    assert "Power to see two groups in" in finding["answer"]
+    assert "Power to see two groups in" in finding["evidence"]["detail"]
 
 
 def test_only_right_solutions_are_clustered():

@@ -228,8 +228,8 @@ def test_the_top_component_of_a_fork_does_more_than_its_contribution_by_chance(d
 
 @pytest.mark.medium
 def test_the_originals_gap_is_shown_and_ours_is_none(done):
-    (said,) = [f for f in done.findings if f["about"] == "gap of the original's formula"]
-    assert said["evidence"]["value"] > 0.5
+    (found,) = [f for f in done.findings if f["about"] == "gap of the original's formula"]
+    assert found["evidence"]["value"] > 0.5
     layers = pd.read_parquet(done.path / "tables" / "attribution_layers.parquet")
     own = layers[layers["condition"] == "fork"]
     assert own["gap"].abs().max() < 1e-4

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from microtome.lab.verdicts import judge
 from microtome.studies.sampling import Sampling
-from microtome.studies.sampling.deciders import decision_findings
+from microtome.studies.sampling.deciders_found import _ablation, _most, decision_findings
 from microtome.studies.sampling.decisions import ELSEWHERE, FORK, RANDOM
 from microtome.studies.sampling.largest import largest
 
@@ -35,10 +36,12 @@ def test_a_layer_that_is_largest_in_every_half_is_named_with_its_held_out_size()
     assert found.size.value == pytest.approx(table[:, 3].mean())
     assert found.over[ELSEWHERE].value == pytest.approx(0.5 * table[:, 3].mean())
     assert found.over[RANDOM].value == pytest.approx(-2 * table[:, 3].mean())
-    assert found.named("layer") == "layer 3 writes most to either side:"
-    assert found.compared() == (
-        "more than for the same pair elsewhere, less than for the random pair"
-    )
+    assert found.agreed == 3
+    described, elsewhere, random = judge(_most(found, "layer", "8 forks."))
+    assert "choose layer 3 as the largest at forks: 1.22 logits" in described.answer
+    assert described.verdict is None
+    assert elsewhere.answer.startswith("Layer 3 writes 0.61 logits more at forks than for the same")
+    assert random.answer.startswith("Layer 3 writes 2.45 logits less at forks than for the random")
 
 
 def test_the_size_is_that_of_what_the_other_half_chose():
@@ -52,7 +55,10 @@ def test_the_size_is_that_of_what_the_other_half_chose():
     assert found.chosen == (0, 1)
     assert found.size.value == pytest.approx(0.1), "0.1 everywhere that was not chosen"
     assert found.over[ELSEWHERE].value == pytest.approx(0.1 - 0.15)
-    assert found.named("layer").startswith("no layer is named, as halves of the problems choose 0")
+    assert found.agreed is None
+    described, elsewhere = judge(_most(found, "layer", "8 forks."))
+    assert "Halves of the problems choose 0 and 1 as largest layer: 0.10" in described.answer
+    assert "the largest layer writes another amount" in elsewhere.answer
 
 
 def test_of_equal_layers_none_is_made_large():
@@ -83,11 +89,35 @@ def test_findings_are_silent_where_nothing_can_be_claimed():
     tables = {
         "attribution_layers": rows, "attribution_forks": parts, "attribution_ablations": ablations,
     }  # fmt: skip
-    layer, component, ablation = decision_findings(tables, STUDY)
-    assert "no layer is named" in layer.answer
-    assert "no component is named" in component.answer
-    for finding in (layer, component):
-        assert "not shown to differ from the same pair elsewhere" in finding.answer
-    assert "not shown to exceed a random one" in ablation.answer
+    judged = judge(decision_findings(tables, STUDY))
+    assert [one.finding.about for one in judged] == [
+        "layer that writes most at forks", "largest layer against the same pair elsewhere",
+        "component that writes most at forks", "largest component against the same pair elsewhere",
+        "ablation of the top component", "top component against a random one",
+        "sign of the ablation",
+    ]  # fmt: skip
+    for one in judged:
+        assert ("Both halves" in one.answer) is False, "no layer or component is named"
+        assert (one.verdict is None) == (one.finding.claim is None)
+        if one.finding.claim:
+            assert one.verdict != "supported"
+            assert "is not shown:" in one.answer
     single = {name: frame[frame["problem"] == "p0"] for name, frame in tables.items()}
-    assert "one problem cannot show" in decision_findings(single, STUDY)[0].answer
+    assert "One problem cannot show" in decision_findings(single, STUDY)[0].answer
+
+
+def test_ablations_beyond_a_random_component_with_the_sign_predicted_are_supported():
+    rng = np.random.default_rng(4)
+    rows = pd.DataFrame(
+        [
+            {"problem": f"p{i}", "t": t, "role": role, "predicted": size * (-1) ** t,
+             "observed": (size + 0.1 * rng.standard_normal()) * (-1) ** t}
+            for i in range(8) for t in range(3) for role, size in (("top", 1.0), ("random", 0.3))
+        ]
+    )  # fmt: skip
+    described, more, sign = judge(_ablation(rows, STUDY))
+    gap = rows.assign(size=rows["observed"].abs()).groupby("role")["size"].mean()
+    assert described.finding.evidence.value == pytest.approx(gap["top"])
+    assert (more.verdict, sign.verdict) == ("supported", "supported")
+    assert f"by {gap['top'] - gap['random']:.2f} more than ablating a random one" in more.answer
+    assert "predicts the sign of its ablation at 24 of 24 forks" in sign.answer

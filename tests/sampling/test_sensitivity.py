@@ -14,8 +14,8 @@ from microtome.lab.terminal import Terminal
 from microtome.studies.sampling import Sampling
 from microtome.studies.sampling.bifurcations import read_bifurcations
 from microtome.studies.sampling.choosing import choosing_steps, open_methods
+from microtome.studies.sampling.forks_found import chance_of_as_many
 from microtome.studies.sampling.ranking import ranked, tops
-from microtome.studies.sampling.verdicts import chance_of_as_many
 from tests.sampling.forks import little, specimen_run
 
 SUM = Problem("7+8-5", "seven and eight less five", "10")

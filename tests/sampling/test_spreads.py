@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from microtome.studies.sampling.spread_found import _hotter
+from microtome.lab.verdicts import judge
+from microtome.studies.sampling.spread_changes import hotter
 from microtome.studies.sampling.variance import _layer_rows
 from tests.sampling.little import little
 
@@ -49,11 +50,12 @@ def test_the_hottest_is_compared_with_the_coolest(
         for i in range(6)
         for t in temperatures
     ]
-    found = _hotter(pd.DataFrame(rows), 2, 40, little(tmp_path))
+    found = hotter(pd.DataFrame(rows), 2, 40, little(tmp_path))
     if len(temperatures) == 1:
         assert found == []
         return
     (one,) = found
-    assert one.answer.startswith("From T = 0.5 to 1 the variance between completions rises")
+    (judged,) = judge([one])
+    assert judged.answer.startswith("From T = 0.5 to 1 the variance between completions rises")
     assert one.evidence.value == pytest.approx(0.5 * 1.25)
-    assert _hotter(pd.DataFrame(rows[: len(temperatures)]), 2, 40, little(tmp_path)) == []
+    assert hotter(pd.DataFrame(rows[: len(temperatures)]), 2, 40, little(tmp_path)) == []

@@ -61,8 +61,8 @@ def test_means_over_problems_carry_a_control_and_no_interval_of_three():
     assert len(known) == 10
     assert known["tr_cov_low"].isna().all(), "three problems are too few for an unbounded mean"
     assert set(known["tr_cov_n"]) == {3}
-    texts = [finding["answer"] for finding in specimen_record().findings]
-    assert any("no interval: 3 clusters only, 4 are needed" in text for text in texts)
+    texts = [finding["evidence"]["detail"] for finding in specimen_record().findings]
+    assert any("No interval: 3 clusters only, 4 are needed" in text for text in texts)
     assert known["share_within"].between(0, 1).all()
     assert "control_relative" in known
     first = known[(known["checkpoint"] == 6)].set_index("layer")["tr_cov"]

@@ -23,7 +23,8 @@ from microtome.studies.sampling.bifurcations import (
 )
 from microtome.studies.sampling.branch_costs import attribution_cost
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.deciders import components, decision_findings, layer_means
+from microtome.studies.sampling.deciders import components, layer_means
+from microtome.studies.sampling.deciders_found import decision_findings
 from microtome.studies.sampling.decisions import decided
 from microtome.studies.sampling.figures.layers import layer_figures
 

@@ -22,13 +22,14 @@ from microtome.methods.clusters import FEWEST
 from microtome.methods.clusters_shown import representatives
 from microtome.methods.latents import pooling_error
 from microtome.model.sampling import Samples
+from microtome.studies.sampling.cluster_tables import examples, pass_table
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.costs import generation_cost, total
 from microtome.studies.sampling.drawing import drawn, layers_of, pooled_rows, pooling_of
 from microtome.studies.sampling.figures.clusters import cluster_figures
 from microtome.studies.sampling.grouping import Grouped, grouped
 from microtome.studies.sampling.judging import judge_of, rulings
-from microtome.studies.sampling.methods_found import cluster_findings, examples, pass_table
+from microtome.studies.sampling.methods_found import cluster_findings
 from microtome.studies.sampling.problem_set import (
     grader_of,
     knows_methods,

@@ -22,7 +22,8 @@ from microtome.methods import latents
 from microtome.model.sampling import Pooling, Samples, teacher_forced
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.costs import generation_cost, reading_cost, total
-from microtome.studies.sampling.distance import drift_by_layer, drift_findings
+from microtome.studies.sampling.distance import drift_by_layer
+from microtome.studies.sampling.distance_found import drift_findings
 from microtome.studies.sampling.drawing import drawn, layers_of, pooled_rows, pooling_of
 from microtome.studies.sampling.figures.distance import drift_figures
 from microtome.studies.sampling.manifold import ORACLE_FIELDS, oracle_latents, oracle_units

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from microtome.lab import evidence
+from microtome.lab.claims import Evidence
 from microtome.statistics import Interval, Level, mean_is_0
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ def wide(frame: "pd.DataFrame", value: str, columns: Sequence[Any], by: str) -> 
 def columns_of(interval: Interval, name: str) -> dict[str, Any]:
     """An interval as columns: the value under `name`, the rest as `name`_low, `name`_high, ..."""
     return {name: interval.value, **evidence.columns(interval, name)}
+
+
+def evidence_of(
+    interval: Interval, unit: str, control: str, detail: str = "", shape: str = ".2f"
+) -> Evidence:
+    """An interval over problems as evidence; over how many, or why it is none, opens the detail."""
+    words = evidence.worded(interval, PROBLEMS, shape)
+    opening = f"{words[:1].upper()}{words[1:]}."
+    return Evidence(
+        **evidence.bounds(interval), unit=unit, control=control,
+        detail=f"{opening} {detail}".strip(),
+    )  # fmt: skip
 
 
 def p_of_columns(effects: ArrayLike, at: Level) -> list[float | None]:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtome.lab import evidence
 from microtome.statistics import Interval, held_out_maximum, mean
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.decisions import CONDITIONS, FORK
-from microtome.studies.sampling.frames import PROBLEMS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,34 +27,11 @@ class Largest:
     size: Interval
     over: dict[str, Interval]
 
-    def named(self, kind: str) -> str:
-        """The layer or component, where both halves choose the same, up to its size."""
+    @property
+    def agreed(self) -> Any | None:
+        """What both halves of the problems choose, or None."""
         one, other = self.chosen
-        if one == other:
-            return f"{kind} {one} writes most to either side:"
-        return (
-            f"no {kind} is named, as halves of the problems choose {one} and {other}; these write"
-        )
-
-    def compared(self) -> str:
-        """Whether the size differs from that under every control."""
-        words = [
-            evidence.direction(
-                gap, f"more than for the {name}", f"less than for the {name}",
-                f"not shown to differ from the {name}",
-            )
-            for name, gap in self.over.items()
-        ]  # fmt: skip
-        return ", ".join(words) or "without a control"
-
-    def control(self) -> str:
-        """Size − control with its interval, for every control."""
-        words = [
-            f"size − that for the {name} {gap.value:+.2f} "
-            f"({evidence.worded(gap, PROBLEMS, '+.2f')})"
-            for name, gap in self.over.items()
-        ]
-        return "; ".join(words) or "none: no problem has a fork and a control"
+        return one if one == other else None
 
 
 def largest(rows: "pd.DataFrame", by: str, column: str, study: Configuration) -> Largest | None:

@@ -20,7 +20,8 @@ from microtome.methods import latents
 from microtome.model.sampling import Pooling, teacher_forced
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.costs import generation_cost, reading_cost, total
-from microtome.studies.sampling.distance import by_layer, manifold_findings
+from microtome.studies.sampling.distance import by_layer
+from microtome.studies.sampling.distance_found import manifold_findings
 from microtome.studies.sampling.drawing import drawn, layers_of, pooled_rows, pooling_of
 from microtome.studies.sampling.figures.distance import manifold_figures
 from microtome.studies.sampling.oracle import demand_tokens, oracle_ids, oracle_text

@@ -17,6 +17,7 @@ from microtome.studies.sampling.branch_costs import sensitivity_cost
 from microtome.studies.sampling.branches import branched
 from microtome.studies.sampling.configuration import Configuration
 from microtome.studies.sampling.figures.forks import fork_figures
+from microtome.studies.sampling.forks_found import findings
 from microtome.studies.sampling.problem_set import (
     grader_of,
     knows_methods,
@@ -25,7 +26,6 @@ from microtome.studies.sampling.problem_set import (
     prompt_of,
 )
 from microtome.studies.sampling.ranking import document, ranked, tops
-from microtome.studies.sampling.verdicts import findings
 
 
 class Sensitivity(Step):

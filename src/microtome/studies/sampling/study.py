@@ -6,8 +6,9 @@ changes the rest (`sensitivity`), which layers decide there (`attribution`), and
 solutions are many methods (`clusters`).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from microtome.lab.claims import Question
 from microtome.lab.study import Step
 from microtome.studies.sampling.attribution import Attribution
 from microtome.studies.sampling.clusters import Clusters
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
 class Sampling(Configuration):
     """The geometry of what a model might have said."""
+
+    questions: ClassVar[tuple[Question, ...]] = (
+        Question("spread", "How far do solutions of one problem spread, and what changes that?"),
+        Question("oracle", "How far is the model from an oracle, and does its beginning help?"),
+        Question("forks", "At which token does one other word change what follows?"),
+        Question("deciders", "Which layers and components decide there?"),
+        Question("methods", "Are many right solutions many methods?"),
+    )
 
     def chain(self) -> tuple[Step, ...]:
         steps = (Variance(), Manifold(), Drift(), Sensitivity(), Attribution(), Clusters())

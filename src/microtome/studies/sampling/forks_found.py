@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from microtome.lab import evidence
+from microtome.lab.claims import Claim
 from microtome.lab.study import Finding
-from microtome.statistics import Interval, share
+from microtome.statistics import share
+from microtome.studies.sampling import effects
 from microtome.studies.sampling.branches import Rows
 from microtome.studies.sampling.configuration import Configuration
-from microtome.studies.sampling.frames import PROBLEMS
+from microtome.studies.sampling.frames import evidence_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+QUESTION = "forks"
 _MANNER = {
     "spread": "√(p1 p2)·D", "divergence": "D alone", "relative": "D over that of samples",
     "entropy": "entropy",
@@ -41,25 +44,31 @@ def chance_of_as_many(hits: int, shares: "list[float]") -> float:
     counts = np.array([1.0])
     for one in shares:
         counts = np.convolve(counts, [1 - one, one])
-    return float(counts[hits:].sum())
+    return float(counts[hits:].sum().clip(0, 1))
 
 
 def _method(own: Rows, top: Rows, study: Configuration) -> Finding:
+    """The claim that the top fork is where the method is chosen, beyond a random fork."""
     hits = [bool(row["chooses_method"]) for row in own]
     shares = [row["share_that_choose"] for row in own]
     found = share(hits, [row["problem"] for row in own], study.at)
     plain = [row for row in top if row["ranking"] == "divergence"]
-    other = sum(bool(row["other_method"]) for row in own)
-    chance = chance_of_as_many(sum(hits), shares)
-    return Finding.stated(
-        f"In {sum(hits)} of {len(own)} solutions the top fork is the token that chooses the method "
-        f"({_ends(found)}); in {other} the second token leads to another method.",
-        **evidence.bounds(found), unit="share of solutions",
-        about="top fork at the choice of a method",
-        control=f"a random fork of the solution is that token in {np.mean(shares):.0%} (p = "
-        f"{chance:.2g} for as many); ranked by D alone "
-        f"{sum(bool(row['chooses_method']) for row in plain)} of {len(plain)} are",
+    other, many = sum(bool(row["other_method"]) for row in own), f"{sum(hits)} of {len(own)}"
+    claim = Claim(
+        p=chance_of_as_many(sum(hits), shares), floor=chance_of_as_many(len(own), shares),
+        null=float(np.mean(shares)), least=effects.SHARE, side=1,
+        above=f"The top fork is the token that chooses the method in {many} solutions.",
+        false_in="the top fork drawn at random from the forks of its solution",
     )  # fmt: skip
+    proof = evidence_of(
+        found, "share of solutions",
+        f"a random fork of the solution is that token in {np.mean(shares):.0%}; ranked by D alone "
+        f"{sum(bool(row['chooses_method']) for row in plain)} of {len(plain)} are",
+        f"In {other} the second token leads to another method. p is exact: as many or more, each "
+        f"top fork drawn from its own solution.", ".2g",
+    )  # fmt: skip
+    answer = f"That the top fork is the token that chooses the method is not shown: {many}."
+    return Finding(answer, proof, "top fork at the choice of a method", QUESTION, claim)
 
 
 def _where(own: Rows, forks: "pd.DataFrame", study: Configuration) -> Finding:
@@ -67,12 +76,14 @@ def _where(own: Rows, forks: "pd.DataFrame", study: Configuration) -> Finding:
     rest = forks[forks["rank_in_problem"].notna() & (forks["rank_in_problem"] > 1)]
     p2 = evidence.share(first, "p2", by="problem", at=study.at)
     others = f"{rest['p2'].mean():.2g}" if len(rest) else "none"
-    return Finding.stated(
-        f"Ranked by {_MANNER[study.rank_forks]}, the top fork stands at token "
-        f"{np.median([row['t'] for row in own]):.0f} of a solution (median); its second token has "
-        f"p = {p2.value:.2g} ({_ends(p2)}).",
-        **evidence.bounds(p2), unit="probability", about="top fork, second token",
-        control=f"mean p of the second token at the other forks: {others}",
+    return Finding(
+        f"The second token of a solution's top fork has p = {p2.value:.2g} on average.",
+        evidence_of(
+            p2, "probability", f"mean p of the second token at the other forks: {others}",
+            f"Ranked by {_MANNER[study.rank_forks]}; the top fork stands at token "
+            f"{np.median([row['t'] for row in own]):.0f} of a solution (median).", ".2g",
+        ),
+        "top fork, second token", QUESTION,
     )  # fmt: skip
 
 
@@ -85,11 +96,13 @@ def _outcome(forks: "pd.DataFrame", study: Configuration) -> Finding:
         f"{rows['changed'].mean():.0%}" if len(rows) else "none"
         for rows in (graded[first], graded[~first])
     )
-    return Finding.stated(
-        f"{found.value:.0%} of forced tokens change the answer ({_ends(found)}): {top} of the top "
-        f"forks, {others} of the others.",
-        **evidence.bounds(found), unit="share of forks", about="answers changed by a forced token",
-        control="forcing the greedy token changes nothing (audit)",
+    return Finding(
+        f"{found.value:.0%} of forced tokens change the answer.",
+        evidence_of(
+            found, "share of forks", "forcing the greedy token changes nothing (audit)",
+            f"{top} of the top forks, {others} of the others.", ".2g",
+        ),
+        "answers changed by a forced token", QUESTION,
     )  # fmt: skip
 
 
@@ -97,14 +110,13 @@ def _rejoined(forks: "pd.DataFrame", study: Configuration) -> Finding:
     forks = forks.assign(back=forks["rejoin_step"].notna().astype(float))
     found = evidence.share(forks, "back", by="problem", at=study.at)
     back, top = forks["back"] > 0, forks["rank_in_problem"] == 1
-    after = f", from token {forks['rejoin_step'].median():.0f} on (median)" if back.any() else ""
-    return Finding.stated(
-        f"{found.value:.0%} of branches return to the words of the greedy solution{after} "
-        f"({_ends(found)}).",
-        **evidence.bounds(found), unit="share of forks", about="branches that re-join",
-        control=f"of the top forks {back[top].mean():.0%}" if top.any() else "no top fork",
+    after = f"From token {forks['rejoin_step'].median():.0f} on (median)." if back.any() else ""
+    return Finding(
+        f"{found.value:.0%} of branches return to the words of the greedy solution.",
+        evidence_of(
+            found, "share of forks",
+            f"of the top forks {back[top].mean():.0%}" if top.any() else "no top fork",
+            after, ".2g",
+        ),
+        "branches that re-join", QUESTION,
     )  # fmt: skip
-
-
-def _ends(interval: Interval) -> str:
-    return evidence.worded(interval, PROBLEMS, ".2g")
