@@ -18,11 +18,11 @@ GENERATORS: dict[Kind, Callable[[random.Random, Split], Document]] = {
     "facts": facts.document,
 }
 MIXTURE: dict[Kind, float] = {
-    "taxonomy": 0.22,
+    "taxonomy": 0.20,
     "arithmetic": 0.12,
-    "physics": 0.22,
-    "dilemmas": 0.23,
-    "facts": 0.21,
+    "physics": 0.18,
+    "dilemmas": 0.20,
+    "facts": 0.30,
 }
 """Share of each kind by number of documents."""
 

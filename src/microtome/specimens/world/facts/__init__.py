@@ -5,6 +5,7 @@
     branches   prefixes that several mechanisms continue, each in its own words
     crossing   the same answer by several mechanisms, in the same words: `statements` has the
                words, `situation` the people, `prefixes` the crossed set
+    rolls      many people, each asked for
     rules      rules with rare exceptions: shortcuts to a wrong answer
     forms      the surface forms of an answer
     confirm    which mechanism runs, by ablation
@@ -17,7 +18,7 @@ from __future__ import annotations
 import random
 
 from microtome.specimens.world.document import Document, Split
-from microtome.specimens.world.facts import branches, crossing, recall, rules
+from microtome.specimens.world.facts import branches, crossing, recall, rolls, rules
 from microtome.specimens.world.facts.prefixes import Crossed, crossed
 from microtome.specimens.world.facts.rules import Shortcut, shortcuts
 from microtome.specimens.world.facts.table import facts, mayors
@@ -26,10 +27,12 @@ __all__ = ["Crossed", "Shortcut", "crossed", "document", "facts", "mayors", "sho
 
 
 def document(rng: random.Random, split: Split) -> Document:
-    """One document: crossed .40, recall .38, branches .17, plants .05."""
+    """One document: crossed .30, rolls .25 (training), recall .28, branches .12, rules .05."""
     roll = rng.random()
-    if roll < 0.40:
+    if roll < 0.30 or (roll < 0.55 and split == "heldout"):
         return crossing.document(rng, split)
-    if roll < 0.78:
+    if roll < 0.55:
+        return rolls.document(rng)
+    if roll < 0.83:
         return recall.document(rng, split)
     return (branches if roll < 0.95 else rules).document(rng, split)

@@ -95,7 +95,7 @@ def _operands(month: str, avoided: list[str], rng: random.Random) -> tuple[str, 
     """(step, month) that lead to a month; the operand is none of the other ways' answers."""
     at = MONTHS.index(month)
     pairs = [(step, MONTHS[at - 1 - i]) for i, step in enumerate(STEPS)]
-    return rng.choice([pair for pair in pairs if pair[1] not in avoided])
+    return rng.choice([pair for pair in pairs if pair[1] not in avoided] or pairs)
 
 
 @cache
@@ -107,17 +107,16 @@ def subjects(matter: Matter) -> Mapping[str, tuple[str, ...]]:
     return {value: tuple(many) for value, many in found.items()}
 
 
-def _keys(
-    matter: Matter, way: Way, values: Mapping[Way, str], rng: random.Random
+def keys_of(
+    matter: Matter, way: Way, value: str, avoided: list[str], rng: random.Random
 ) -> tuple[str, ...]:
+    """What a way to a value is worded with; an operand is none of the avoided values if it can."""
     if way == "recall":
-        return (rng.choice(subjects(matter)[values[way]]),)
-    if way == "compute":
-        return _operands(values[way], list(values.values()), rng)
-    return (values[way],)
+        return (rng.choice(subjects(matter)[value]),)
+    return _operands(value, avoided, rng) if way == "compute" else (value,)
 
 
-def _wording(matter: Matter, rng: random.Random, split: Split) -> tuple[str, str, str]:
+def wording(matter: Matter, rng: random.Random, split: Split) -> tuple[str, str, str]:
     """Frame, question and verb; held out is exactly one of the three."""
     new = rng.randrange(3) if split == "heldout" else -1
     many = (FRAMES, ASKS, VERBS[matter])
@@ -142,11 +141,11 @@ def situation(
 ) -> Situation:
     """A situation whose ways lead to different values; `fixed` sets the value of one way."""
     ways, values = WAYS[matter], _values(matter, rng, fixed)
-    frame, ask, verb = _wording(matter, rng, split)
+    frame, ask, verb = wording(matter, rng, split)
     return Situation(
         matter,
         dict(zip(ways, rng.sample(NAMES, len(ways)), strict=True)),
-        {way: _keys(matter, way, values, rng) for way in ways},
+        {way: keys_of(matter, way, values[way], [*values.values()], rng) for way in ways},
         values,
         tuple(rng.sample(ways, len(ways))),
         verb,
