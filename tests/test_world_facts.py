@@ -18,7 +18,7 @@ import microtome as mt
 from microtome.specimens import world
 from microtome.specimens.world import crossed, documents, shortcuts
 from microtome.specimens.world.document import NAMES
-from microtome.specimens.world.facts import facts, mayors, recall
+from microtome.specimens.world.facts import facts, mayors, recall, rolls
 from microtome.specimens.world.facts.ablation import (
     _averaged,
     batch_of,
@@ -220,9 +220,48 @@ def test_a_mechanism_is_confirmed_by_its_own_loss_alone() -> None:
 def test_documents_fit_into_a_row() -> None:
     texts = [d.text for d in documents("facts", "train", 0, 4000)]
     words = [len(re.findall(r"\w+|[^\w\s]", text)) for text in texts]
-    assert max(words) < 90
+    assert max(words) < 128, "a row holds 256 tokens"
     assert all(text.isascii() for text in texts)
     assert len(whole_words()) == len(set(whole_words())) == 152
+
+
+_STATED = re.compile(
+    r"(?P<who>[A-Z][a-z]+)\b[^.?]* (?:in the (?P<recall>capital|city|month) of"
+    r"|at the (?P<feast>feast) of|(?P<step>one month|two months|three months) after)"
+    r" (?P<key>[A-Z][a-z]+)\."
+)
+
+
+def answer_of(stated: re.Match[str]) -> str:
+    """The value of a statement, from the table of facts and the calendar."""
+    key = stated["key"]
+    if stated["recall"] == "capital":
+        return facts()["capital"][key]
+    if stated["feast"]:
+        return facts()["feast"][key]
+    if stated["step"]:
+        months = {"one month": 1, "two months": 2, "three months": 3}[stated["step"]]
+        return MONTHS[(MONTHS.index(key) + months) % 12]
+    return key
+
+
+def test_a_roll_asks_everybody_and_answers_by_the_statement() -> None:
+    rng = random.Random(3)
+    for _ in range(500):
+        roll = rolls.document(rng)
+        values = roll.truth["values"]
+        asking = r"(?=Where|When|Do you|Tell me|The question|So w|Who knows)"
+        story = re.split(asking, roll.text, maxsplit=1)
+        found = {
+            name: answer_of(one)
+            for one in _STATED.finditer(story[0])
+            for name in NAMES
+            if re.search(rf"\b{name}\b", one[0])
+        }
+        assert found == values
+        asked = [re.findall(rf"\b{v}\b", story[1]) for v in values.values()]
+        assert all(len(one) == 1 for one in asked), "each once"
+    assert rolls.document(random.Random(1)).text == rolls.document(random.Random(1)).text
 
 
 def a_few() -> list[Crossed]:

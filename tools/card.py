@@ -18,6 +18,8 @@ _TEMPLATE = Path(__file__).with_name("card.template.md")
 KEPT = 20
 """Held-out templates that an adapter should keep, of 24."""
 
+_ONE_RECIPE = "Rebuilding gives the same table within sampling error, not the same bits."
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -43,6 +45,7 @@ def write_card(path: Path, measured: Measured, model: Any) -> None:
         seed=training["seed"],
         abilities="\n".join(map(tables.ability, measured.abilities["abilities"])),
         exclusion=exclusion(measured.exclusion),
+        history=training.get("history", _ONE_RECIPE),
         weaknesses="\n".join(weaknesses(measured)),
         **adapters(measured.abilities),
         **dictionaries(measured.dictionaries),
