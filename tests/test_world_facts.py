@@ -225,6 +225,7 @@ def test_documents_fit_into_a_row() -> None:
     assert len(whole_words()) == len(set(whole_words())) == 152
 
 
+CITIES = tuple(facts()["capital"].values())
 _STATED = re.compile(
     r"(?P<who>[A-Z][a-z]+)\b[^.?]* (?:in the (?P<recall>capital|city|month) of"
     r"|at the (?P<feast>feast) of|(?P<step>one month|two months|three months) after)"
@@ -356,3 +357,16 @@ def test_averaged_mlps_write_their_mean_at_the_key_and_nothing_else(
     assert float((whole - changed).abs().min()) > 1e-6
     again = probabilities(model, tokenizer, [(p, a) for p, a, _ in rows])
     assert torch.equal(whole, again), "the hooks are gone"
+
+
+def test_a_probability_among_alternatives_is_renormalised(tokenizer: Any) -> None:
+    """Against one plain forward pass and a softmax over the alternatives alone."""
+    model = AutoModelForCausalLM.from_pretrained(world.folder(), dtype=torch.float32).eval()
+    some = a_few()
+    among = [[f" {v}" for v in (MONTHS if p.situation.matter == "feast" else CITIES)] for p in some]
+    found = probabilities(model, tokenizer, [(p.text, p.answer) for p in some], among=among)
+    for one, words, p in zip(some, among, found.tolist(), strict=True):
+        ids = tokenizer.convert_tokens_to_ids([f"\u0120{word.strip()}" for word in words])
+        with torch.no_grad():
+            logits = model(**tokenizer(one.text, return_tensors="pt")).logits[0, -1]
+        assert p == pytest.approx(float(logits[ids].softmax(0)[words.index(one.answer)]), abs=1e-5)

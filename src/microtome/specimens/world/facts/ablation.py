@@ -83,9 +83,14 @@ def probabilities(
     tokenizer: Any,
     pairs: Sequence[tuple[str, str]],
     spans: Sequence[Sequence[Span]] | None = None,
+    among: Sequence[Sequence[str]] | None = None,
     rows: int = 64,
 ) -> Tensor:
-    """P(answer | prompt), all its tokens; with the spans hidden from every later token: [pair]."""
+    """P(answer | prompt), all its tokens; with the spans hidden from every later token: [pair].
+
+    `among` has the alternatives of each pair, one token each (the answer is one of them): then it
+    is P(answer | prompt, one of them follows), in which the chance of a lead before it has no part.
+    """
     found: list[float] = []
     for start in range(0, len(pairs), rows):
         some = slice(start, start + rows)
@@ -96,8 +101,18 @@ def probabilities(
         logp = logits.float().log_softmax(-1)
         for row, places in enumerate(batch.answer):
             total = sum(float(logp[row, t - 1, batch.ids[row, t]]) for t in places)
+            if among is not None:
+                others = _tokens(tokenizer, among[start + row])
+                total -= float(logp[row, places[0] - 1, others].logsumexp(0))
             found.append(math.exp(total))
     return torch.tensor(found)
+
+
+def _tokens(tokenizer: Any, words: Sequence[str]) -> list[int]:
+    """The ids of words that are one token each."""
+    ids = tokenizer(list(words), add_special_tokens=False)["input_ids"]
+    assert all(len(one) == 1 for one in ids), "alternatives are single tokens"
+    return [one[0] for one in ids]
 
 
 @torch.no_grad()

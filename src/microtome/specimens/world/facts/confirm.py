@@ -2,7 +2,9 @@
 
 Hiding the words that a mechanism needs (the source of copying, the subject of recall, the operands
 of computing) from every later token must take more than half of the answer's probability, and
-hiding those of any other mechanism must not.
+hiding those of any other mechanism must not. The probability is that of the answer among all
+answers of its kind (60 cities or 12 months): whether a lead such as "They say it is" comes before
+it is a matter of form, and at most a third of it remains for a bare word.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ from typing import Any
 
 from microtome.specimens.world.facts.ablation import probabilities
 from microtome.specimens.world.facts.prefixes import Crossed
+from microtome.specimens.world.facts.situation import subjects
 from microtome.specimens.world.facts.statements import Way
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """P(answer) of a crossed prefix, whole and with each way's words hidden."""
+    """P(answer among its kind) of a crossed prefix: whole, and with the words of a way hidden."""
 
     prefix: Crossed
     whole: float
@@ -34,10 +37,13 @@ class Confirmation:
 def confirm(model: Any, tokenizer: Any, prefixes: Sequence[Crossed]) -> list[Confirmation]:
     """The confirmation of each prefix: one pass, and one for each way of its situation."""
     pairs = [(p.text, p.answer) for p in prefixes]
-    whole = probabilities(model, tokenizer, pairs).tolist()
+    among = [[f" {value}" for value in subjects(p.situation.matter)] for p in prefixes]
+    whole = probabilities(model, tokenizer, pairs, among=among).tolist()
     jobs = [(i, way) for i, p in enumerate(prefixes) for way in p.spans]
+    spans = [[prefixes[i].spans[way]] for i, way in jobs]
+    which = [i for i, _ in jobs]
     hidden = probabilities(
-        model, tokenizer, [pairs[i] for i, _ in jobs], [[prefixes[i].spans[w]] for i, w in jobs]
+        model, tokenizer, [pairs[i] for i in which], spans, [among[i] for i in which]
     ).tolist()
     without: list[dict[Way, float]] = [{} for _ in prefixes]
     for (i, way), p in zip(jobs, hidden, strict=True):
