@@ -15,17 +15,19 @@ from microtome.studies.dilemmas.patching import Patching
 from microtome.studies.dilemmas.wordings import prompts_of
 from tests.dilemmas.plain import Plain, signed_share
 
-DE, UT = "PT3_COREDe", "PT3_COREUt"
+BASE, HYBRID = "base", "PT4_COREDe"
+"""Hybrid answers in kind and Base is undecided: by its reward the gaps have both signs."""
+ALIKE = ("L0H2", "L1_ATTN", "L2_MLP", "L3_MLP", "L0_resid_post", "L1_resid_post", "L2_resid_post")
 
 
 def _study(**fields):
-    pairs = {"models": (DE, UT), "pairs": (f"{DE}:{UT}", f"{UT}:{DE}")}
+    pairs = {"models": (BASE, HYBRID), "pairs": (f"{BASE}:{HYBRID}", f"{HYBRID}:{BASE}")}
     return Dilemmas(model="specimen:world", device="cpu", **{**pairs, **fields})
 
 
 @pytest.fixture(scope="module")
 def patched():
-    """All patches between Deontological and Utilitarian on the 15 shipped prompts."""
+    """All patches between Base and Hybrid on the 15 shipped prompts."""
     study, step = _study(), Patching()
     models = load_models(study)
     products = [step.compute(unit, models, study) for unit in step.units(study)]
@@ -34,9 +36,9 @@ def patched():
 
 @pytest.fixture(scope="module")
 def plain():
-    """Both fine-tunes in transformers, and the prompts by scenario."""
-    both = {name: Plain(world.folder(), world.adapters()[name]) for name in (DE, UT)}
-    return both, prompts_of(_study())
+    """Both models in transformers, and the prompts by scenario."""
+    hybrid = Plain(world.folder(), world.adapters()[HYBRID])
+    return {BASE: Plain(world.folder(), None), HYBRID: hybrid}, prompts_of(_study())
 
 
 def _recomputed(plain, source, target, name):
@@ -52,43 +54,41 @@ def _recomputed(plain, source, target, name):
 
 
 @pytest.mark.medium
-def test_gaps_of_this_pair_have_both_signs(plain):
+def test_gaps_of_this_pair_have_both_signs(patched, plain):
+    """Towards defection where the opponent defected, towards cooperation where it did not."""
     models, scenarios = plain
-    gaps = [
-        np.mean([models[UT].delta(p.prompt) - models[DE].delta(p.prompt) for p in prompts])
-        for prompts in scenarios.values()
-    ]
-    assert gaps == pytest.approx([3.4, 0.28, -12.2, -0.58, -12.8], abs=0.06)
+    own = patched[patched["source"] == HYBRID].drop_duplicates(["scenario", "variant"])
+    own = own.set_index(["scenario", "variant"])
+    for scenario, prompts in scenarios.items():
+        for p in prompts:
+            gap = models[HYBRID].delta(p.prompt) - models[BASE].delta(p.prompt)
+            assert (gap > 0) == (scenario[1] == "D"), scenario
+            row = own.loc[scenario, p.variant]
+            assert row["donor_delta"] - row["baseline_delta"] == pytest.approx(gap, abs=1e-3)
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize(
-    ("source", "target", "name", "share"),
-    [
-        (DE, UT, "L2_MLP", 0.64),
-        (DE, UT, "L1_ATTN", 0.12),
-        (UT, DE, "L0H2", 0.63),
-        (UT, DE, "L0_resid_post", 0.38),
-        (UT, DE, "L1_resid_post", 0.41),
-        (UT, DE, "L2_resid_post", 0.51),
-    ],
-)
-def test_a_share_counts_towards_the_source_on_every_prompt(
-    patched, plain, source, target, name, share
-):
-    expected, ratio_of_means = _recomputed(plain, source, target, name)
-    assert expected == pytest.approx(share, abs=0.006)
-    assert abs(ratio_of_means - expected) > 0.05, "the ratio of means is another number"
+@pytest.mark.parametrize(("source", "target"), [(BASE, HYBRID), (HYBRID, BASE)])
+def test_a_share_counts_towards_the_source_on_every_prompt(patched, plain, source, target):
     rows = pd.DataFrame(summarised(patched, _study())).set_index(["source", "component"])
-    assert rows.loc[(source, name), "normalised"] == pytest.approx(expected, abs=1e-4)
+    apart = []
+    for name in ALIKE:
+        expected, ratio_of_means = _recomputed(plain, source, target, name)
+        assert rows.loc[(source, name), "normalised"] == pytest.approx(expected, abs=1e-4)
+        apart.append(abs(ratio_of_means - expected))
+    assert max(apart) > 0.05, "the ratio of means is another number"
 
 
 @pytest.mark.medium
-def test_the_largest_share_and_the_figures_follow_it(patched):
+def test_the_largest_share_and_the_figures_follow_it(patched, plain):
     study = _study()
     summary = summarised(patched, study)
-    first = next(r for r in ranked(summary) if (r["source"], r["rank"]) == (DE, 1))
-    assert first["component"] == "L2_MLP"
+    own = patched[(patched["source"] == BASE) & (patched["kind"] != "resid")]
+    signs = np.sign(own["donor_delta"] - own["baseline_delta"])
+    towards = (signs * own["delta_change"]).groupby(own["component"]).mean()
+    largest = str(towards.abs().idxmax())
+    first = next(r for r in ranked(summary) if (r["source"], r["rank"]) == (BASE, 1))
+    assert first["component"] == largest
     tables = {
         "patching_results": patched,
         "patching_summary": pd.DataFrame(summary),
@@ -96,29 +96,47 @@ def test_the_largest_share_and_the_figures_follow_it(patched):
     }
     figures = {figure.name: figure for figure in patching_figures(study, tables)}
     lines = {one.label: one.y for one in figures["patch_residual_stream"].series}
-    assert lines["Utilitarian → Deontological"][:3] == pytest.approx([0.38, 0.41, 0.51], abs=6e-3)
+    resid = [_recomputed(plain, HYBRID, BASE, f"L{i}_resid_post")[0] for i in range(3)]
+    assert lines["Hybrid → Base"][:3] == pytest.approx(resid, abs=1e-4)
     strongest = figures["cross_experiment_summary"]
-    cell = strongest.values[strongest.rows.index("L2_MLP"), 0]
-    assert cell == pytest.approx(0.64, abs=6e-3)
+    cell = strongest.values[strongest.rows.index(largest), 0]
+    assert cell == pytest.approx(_recomputed(plain, BASE, HYBRID, largest)[0], abs=1e-4)
 
 
 @pytest.mark.medium
-def test_flips_count_where_the_receiver_had_a_side(patched):
-    """29 components turn an answer somewhere, and one of them where |Δ| was 0.1 or more."""
-    own = patched[(patched["source"] == UT) & (patched["kind"] != "resid")]
-    clear = own[own["baseline_delta"].abs() >= 0.1]
-    assert own[own["action_flipped"]]["component"].nunique() == 29
-    assert clear[clear["action_flipped"]]["component"].nunique() == 1
-    study = _study()
-    (pair,) = [
-        p for p in across_pairs(patched, summarised(patched, study), study) if p.source == UT
-    ]
-    assert (pair.counts["n_flipping"], pair.counts["n_flipping_anywhere"]) == (1, 29)
-    lower = _study(flip_floor=0.0)
-    (pair,) = [
-        p for p in across_pairs(patched, summarised(patched, lower), lower) if p.source == UT
-    ]
-    assert pair.counts["n_flipping"] == 29
+@pytest.mark.parametrize("source", [BASE, HYBRID])
+def test_flips_count_where_the_receiver_had_a_side(patched, source):
+    """At the median |Δ| of the receiver half of the prompts still have a side, at 99 none."""
+    own = patched[(patched["source"] == source) & (patched["kind"] != "resid")]
+    side = own["baseline_delta"].abs()
+    found = {}
+    for floor in (0.0, 0.1, float(side.median()), 99.0):
+        study = _study(flip_floor=floor)
+        pairs = across_pairs(patched, summarised(patched, study), study)
+        (counts,) = [p.counts for p in pairs if p.source == source]
+        turned = own[own["action_flipped"] & (side >= floor)]
+        assert counts["n_flipping"] == turned["component"].nunique()
+        assert counts["n_flipping_anywhere"] == own[own["action_flipped"]]["component"].nunique()
+        found[floor] = counts["n_flipping"]
+    assert found[0.0] == counts["n_flipping_anywhere"]
+    assert found[99.0] == 0
+    fewer = [found[floor] for floor in sorted(found)]
+    assert fewer == sorted(fewer, reverse=True), "a higher floor counts no more"
+
+
+@pytest.mark.medium
+def test_prompts_near_0_flip_and_are_not_counted(patched):
+    """Base is undecided, so that some swap turns an answer that hardly was one."""
+    own = patched[(patched["source"] == HYBRID) & (patched["kind"] != "resid")]
+    turned = own[own["action_flipped"]]
+    floor = float(turned["baseline_delta"].abs().min()) + 1e-6
+    study = _study(flip_floor=floor)
+    rows = pd.DataFrame(summarised(patched, study)).set_index(["source", "component"])
+    near = turned[turned["baseline_delta"].abs() < floor]
+    assert len(near) >= 1
+    for name, part in near.groupby("component"):
+        row = rows.loc[(HYBRID, name)]
+        assert row["flips_anywhere"] - row["flips"] == len(part)
 
 
 def _frame(effects, gaps):

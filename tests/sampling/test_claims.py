@@ -90,6 +90,7 @@ def forks(rng, effect):
         share = rng.uniform(0.05, 0.3)
         rows.append(
             {"problem": f"p{i}", "ranking": STUDY.rank_forks, "other_method": None,
+             "outcome_change": None,
              "chooses_method": rng.random() < share + effect, "share_that_choose": share}
         )  # fmt: skip
     return [_method(rows, rows, STUDY)]

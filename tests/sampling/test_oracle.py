@@ -19,6 +19,7 @@ from tests.data.faulty import faulty, says
 from tests.sampling.little import little, table
 
 pytestmark = pytest.mark.medium
+STRANGE = "A wolf is an animal, and a rose is a plant, and a piano is an instrument."
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +49,56 @@ def test_an_oracle_is_cut_where_completions_are(model, tmp_path):
     assert oracle_ids(model, problem, text, little(tmp_path, max_new_tokens=9)) == whole[:9]
 
 
-def test_a_completion_that_is_the_oracles_text_lies_on_it():
-    rows, texts, oracles = table("manifold"), table("completions"), table("oracles")
-    hot = texts[texts["temperature"] == 1].set_index(["problem", "sample"])["text"]
-    same = {
-        (row["problem"], i)
-        for row in oracles.to_dict("records")
-        for i in range(12)
-        if hot.loc[(row["problem"], i)].strip() == row["text"].strip()
-    }
-    assert same, "the specimen writes some oracle's text by itself"
-    for row in rows.to_dict("records"):
-        zero = row["distance"] < 1e-3
-        assert zero == ((row["problem"], row["sample"]) in same)
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """`manifold` where two oracles are completions of their problems, and the third is no sum."""
+    folder = tmp_path_factory.mktemp("planted")
+    texts = table("completions")
+    hot = texts[(texts["temperature"] == 1) & texts["finished"]].set_index(["problem", "sample"])
+    told = hot.groupby("problem", sort=False)["text"].first().to_dict()
+    told[list(told)[2]] = STRANGE
+    path = folder / "oracle.jsonl"
+    path.write_text("\n".join(json.dumps({"id": i, "text": t}) for i, t in told.items()))
+    record = run(little(folder, oracle_file=path, steps=("manifold",)), terminal=Terminal())
+    return record, hot["text"], told
 
 
-def test_another_problems_oracle_is_farther():
-    means = table("manifold_by_layer")
-    assert (means["relative_control"] > means["relative"]).all()
+def test_a_completion_that_is_the_oracles_text_lies_on_it(planted):
+    record, text, told = planted
+    rows = record.table("manifold").set_index(["problem", "sample"])
+    rows = rows.loc[rows.index.isin(text.index)]
+    same = np.array([text[place] == told[place[0]] for place in rows.index])
+    assert ((rows["distance"] < 1e-3) == same).all()
+    lying = rows[same].index.get_level_values("problem")
+    assert set(lying) == {problem for problem, said in told.items() if said != STRANGE}
+    assert not same.all()
+
+
+def test_an_oracle_that_is_no_sum_is_farther_than_another_completion(planted):
+    """As the control of the problem that takes it for one, and as the oracle of its own problem."""
+    record, _, told = planted
+    other = record.table("oracles").set_index("problem")["other"]
+    mean = (
+        record.table("manifold")
+        .groupby(["problem", "layer"])[["relative", "relative_control", "percentile_control"]]
+        .mean()
+    )
+    strange = next(problem for problem, said in told.items() if said == STRANGE)
+    (misled,) = other[other == strange].index
+    own, taken = mean.loc[strange], mean.loc[misled]
+    assert (own["relative"] > 1.2 * own["relative_control"]).all()
+    assert (taken["relative_control"] > 1.2 * taken["relative"]).all()
+    assert (taken["percentile_control"] > 0.9).all()
+
+
+def test_distances_by_layer_are_means_over_problems():
+    rows, means = table("manifold"), table("manifold_by_layer").set_index("layer")
+    names = ["relative", "relative_control", "percentile", "percentile_control"]
+    by_hand = rows.groupby(["layer", "problem"])[names].mean().groupby("layer").mean()
+    for name in ("relative", "relative_control", "percentile"):
+        assert means[name].tolist() == pytest.approx(by_hand[name].tolist())
+    apart = by_hand["relative_control"] - by_hand["relative"]
+    assert means["control_minus_own"].tolist() == pytest.approx(apart.tolist())
     assert means["percentile"].between(0, 1).all()
 
 
@@ -111,7 +144,8 @@ def test_what_is_forced_grows_as_long_as_what_is_not(model, tmp_path):
 def test_a_short_oracle_of_another_problem_leaves_something_to_go_on_with(tmp_path):
     first, second = problems_of(little(tmp_path, n_problems=2))
     path = tmp_path / "oracle.jsonl"
-    told = {first.id: " ".join([first.solution] * 2), second.id: second.solution}
+    short = " ".join(second.solution.split()[:4])
+    told = {first.id: " ".join([first.solution] * 2), second.id: short}
     path.write_text("\n".join(json.dumps({"id": i, "text": t}) for i, t in told.items()))
     fields = {"n_problems": 2, "steps": ("drift",)}
     study = little(tmp_path, oracle_file=path, max_new_tokens=110, **fields)
@@ -121,7 +155,8 @@ def test_a_short_oracle_of_another_problem_leaves_something_to_go_on_with(tmp_pa
 
 
 def test_oracle_texts_come_from_a_file(tmp_path):
-    texts = {"7+12-12": "Seven.", "15+8+5": "Twenty-eight."}
+    first, second = problems_of(little(tmp_path, n_problems=2))
+    texts = {first.id: "Seven.", second.id: "Twenty-eight."}
     path = tmp_path / "oracle.jsonl"
     path.write_text("\n".join(json.dumps({"id": k, "text": v}) for k, v in texts.items()))
     study = little(tmp_path, n_problems=2, oracle_file=path)

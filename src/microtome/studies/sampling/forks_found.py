@@ -64,11 +64,19 @@ def _method(own: Rows, top: Rows, study: Configuration) -> Finding:
         found, "share of solutions",
         f"a random fork of the solution is that token in {np.mean(shares):.0%}; ranked by D alone "
         f"{sum(bool(row['chooses_method']) for row in plain)} of {len(plain)} are",
-        f"In {other} the second token leads to another method. p is exact: as many or more, each "
-        f"top fork drawn from its own solution.", ".2g",
+        f"In {other} the second token leads to another method{_elsewhere(own)}. p is exact: as "
+        f"many or more, each top fork drawn from its own solution.", ".2g",
     )  # fmt: skip
     answer = f"That the top fork is the token that chooses the method is not shown: {many}."
     return Finding(answer, proof, "top fork at the choice of a method", QUESTION, claim)
+
+
+def _elsewhere(own: Rows) -> str:
+    """What the top forks do that choose no method: where answers are known, whether they change."""
+    rest = [row["outcome_change"] for row in own if not row["chooses_method"]]
+    if not rest or None in rest:
+        return ""
+    return f"; of the {len(rest)} that choose none {sum(map(bool, rest))} lead to another answer"
 
 
 def _where(own: Rows, forks: "pd.DataFrame", study: Configuration) -> Finding:

@@ -60,6 +60,7 @@ def _top(problem: str, ranking: str, own: "pd.DataFrame") -> dict[str, Any]:
         "value": float(best[ranking]),
         "chooses_method": bool(best["chooses_method"]) if known else None,
         "other_method": plain(best["other_method"]),
+        "outcome_change": plain(best.get("outcome_change")),
         "share_that_choose": float(chooses.astype(float).mean()) if known else None,
         "n_forks": len(own),
     }
