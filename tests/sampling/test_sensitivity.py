@@ -14,7 +14,7 @@ from microtome.lab.terminal import Terminal
 from microtome.studies.sampling import Sampling
 from microtome.studies.sampling.bifurcations import read_bifurcations
 from microtome.studies.sampling.choosing import choosing_steps, open_methods
-from microtome.studies.sampling.forks_found import chance_of_as_many
+from microtome.studies.sampling.forks_found import _method, chance_of_as_many
 from microtome.studies.sampling.ranking import ranked, tops
 from tests.sampling.forks import little, specimen_run
 
@@ -96,6 +96,19 @@ def test_ranks_follow_the_ranking_asked_and_leave_out_what_has_no_value():
     assert not bool(found.loc[("a", "divergence"), "chooses_method"])
     assert found.loc[("a", "spread"), "share_that_choose"] == 0.5
     assert ("b", "relative") not in found.index
+
+
+def test_top_forks_that_choose_no_method_are_counted_by_their_answer():
+    own = [
+        {"problem": f"p{i}", "ranking": "spread", "chooses_method": chose, "other_method": chose,
+         "outcome_change": turned, "share_that_choose": 0.1}
+        for i, (chose, turned) in enumerate(((1, 0), (0, 1), (0, 1), (0, 0)))
+    ]  # fmt: skip
+    detail = _method(own, own, Sampling.demo()).evidence.detail
+    assert "of the 3 that choose none 2 lead to another answer" in detail
+    ungraded = [{**row, "outcome_change": None} for row in own]
+    assert "another answer" not in _method(ungraded, ungraded, Sampling.demo()).evidence.detail
+    assert "choose none" not in _method(own[:1], own[:1], Sampling.demo()).evidence.detail
 
 
 @pytest.mark.medium
