@@ -128,7 +128,9 @@ def test_equal_circuits_overlap_more_than_chance_and_disjoint_ones_less():
     heads = [f"L{layer}H{head}" for layer in range(5) for head in range(4)]
     sets = {("A", "B"): heads[:8], ("B", "A"): heads[:8], ("A", "C"): heads[8:16]}
     lines = [
-        {"source": s, "target": t, "component": c} for (s, t), names in sets.items() for c in names
+        {"source": s, "target": t, "component": c, "wording": i}
+        for i, ((s, t), names) in enumerate(sets.items())
+        for c in names
     ]
     equal, disjoint, _ = overlaps(pd.DataFrame(lines), {"head": 20, "mlp": 5})
     assert (equal["relation"], equal["jaccard"]) == ("both ways", 1.0)

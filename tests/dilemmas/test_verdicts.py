@@ -12,9 +12,12 @@ from microtome.studies.dilemmas import Dilemmas
 from microtome.studies.dilemmas.agreement import agreement
 from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.choices import findings_of
+from microtome.studies.dilemmas.circuits import Circuits
 from microtome.studies.dilemmas.held_out import circuit_finding
 from microtome.studies.dilemmas.lens import findings_of as lens_findings
 from microtome.studies.dilemmas.overlap import overlap_findings, overlaps, shared_between
+from microtome.studies.dilemmas.players import Pair
+from microtome.studies.dilemmas.relations import searched_wordings
 from microtome.studies.dilemmas.suppression import pair_finding
 from microtome.studies.dilemmas.targets import target_findings, targets
 from microtome.studies.dilemmas.two_ways import most_distinct
@@ -222,8 +225,8 @@ def overlapping(rng, shared=None):
     if shared is not None:
         rest = [head for head in heads if head not in one]
         other = [*one[:shared], *rest[: 6 - shared], *other[6:]]
-    rows = [{"source": "A", "target": "B", "component": c} for c in one]
-    rows += [{"source": "B", "target": "A", "component": c} for c in other]
+    rows = [{"source": "A", "target": "B", "wording": 0, "component": c} for c in one]
+    rows += [{"source": "B", "target": "A", "wording": 1, "component": c} for c in other]
     return overlaps(pd.DataFrame(rows), {"head": 20, "mlp": 5})
 
 
@@ -233,6 +236,57 @@ def test_random_circuits_share_no_more_or_fewer_than_chance():
     (found,) = judge(overlap_findings(overlapping(np.random.default_rng(1), 6), STUDY))
     assert found.verdict == "supported"
     assert "more than by chance" in found.answer
+
+
+def searched(rng, units, planted=0):
+    """Circuits of both units: the heads that matter most on the very prompts of each search.
+
+    What a head matters on a prompt is the same in both pairs, as their source is; it is noise but
+    for `planted` heads, which matter everywhere.
+    """
+    noise = {}
+    rows = []
+    for unit in units:
+        names = [(p["scenario"], p["variant"]) for p in unit.inputs["prompts"]]
+        for name in names:
+            noise.setdefault(name, rng.normal(size=20))
+        means = np.mean([noise[name] for name in names], 0) + 9 * (np.arange(20) < planted)
+        rows += [
+            {"source": unit.inputs["source"], "target": unit.inputs["target"],
+             "wording": unit.inputs["wording"], "component": f"L{i // 4}H{i % 4}"}
+            for i in means.argsort()[-6:]
+        ]  # fmt: skip
+    return overlap_findings(overlaps(pd.DataFrame(rows), {"head": 20}), STUDY)
+
+
+def test_circuits_that_are_compared_are_searched_on_different_wordings():
+    """Searched on the same ones, heads that matter for a wording alone would be shared in all."""
+    one, other = (f"PT2_COREDe:{name}" for name in ("PT3_COREDe", "PT3_COREUt"))
+    study = STUDY.model_copy(update={"pairs": (one, other)})
+    units = Circuits().units(study)
+    rngs = map(np.random.default_rng, range(WORLDS))
+    assert sum(supported(*searched(rng, units)) for rng in rngs) <= MOST
+    assert supported(*searched(np.random.default_rng(0), units, 6))
+    for unit in units:
+        seen, held_out = (
+            {(p["scenario"], p["variant"]) for p in unit.inputs[name]}
+            for name in ("prompts", "held_out")
+        )
+        assert (len(seen), len(held_out), seen & held_out) == (5, 10, set())
+
+
+def test_circuits_of_one_wording_are_not_compared():
+    rows = [{"source": "A", "target": t, "wording": 0, "component": h} for t in "BC"
+            for h in HEADS[:6]]  # fmt: skip
+    (found,) = judge(overlap_findings(overlaps(pd.DataFrame(rows), {"head": 12}), STUDY))
+    assert (found.verdict, found.q) == ("inconclusive", None)
+    assert "same wordings" in found.finding.evidence.detail
+
+
+def test_related_pairs_take_different_wordings_as_far_as_there_are():
+    pairs = [Pair(*text) for text in ("AB", "CD", "AC", "BA", "AD")]
+    assert searched_wordings(pairs, 3) == (0, 0, 1, 1, 2)
+    assert searched_wordings(pairs, 1) == (0,) * 5
 
 
 @pytest.mark.parametrize("shared", range(9))

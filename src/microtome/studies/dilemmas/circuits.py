@@ -3,10 +3,11 @@
     f(C) = Σ sign(gap)·(Δ(B ← A_C) − Δ(B)) / Σ |gap|      C: heads and MLPs of A, the rest B's
 
 C is the smallest set found with f(C) ≥ τ from which no component can be spared
-(`microtome.methods.patching.circuits`), searched on the first wording of every scenario. What is
+(`microtome.methods.patching.circuits`), searched on one wording of every scenario. What is
 reported of it comes from the other patched wordings, which the search did not see: f, what each
 member is worth, and the rank of f among random sets of as many heads and MLPs. On the prompts of
-the search a random model has "circuits" at p = 0.02 as well.
+the search a random model has "circuits" at p = 0.02 as well. Pairs whose circuits are compared are
+searched on different wordings, where there are enough: what one wording asks for would be shared.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import microtome as mt
+from microtome.data.prompts import Prompt
 from microtome.lab.figures import Figure
 from microtome.lab.study import Arrays, Conclusion, Cost, Finding, Product, Step, Tables, Unit
 from microtome.studies.dilemmas.configuration import Configuration
@@ -35,6 +37,8 @@ from microtome.studies.dilemmas.held_out import (
 )
 from microtome.studies.dilemmas.models import prompts_in, rows
 from microtome.studies.dilemmas.patching import patched_prompts
+from microtome.studies.dilemmas.players import Pair
+from microtome.studies.dilemmas.relations import searched_wordings
 
 _SETS_PER_NODE = 4
 """Ranking both ways, growing, elimination and the controls, as seen in searches."""
@@ -44,28 +48,16 @@ class Circuits(Step):
     """The smallest set of components of every pair that carries its gap."""
 
     name = "circuits"
-    version = 4
+    version = 5
     summary = "Which few components, put into the other model together, carry the difference."
     reads = ("first", "second", "chat", "max_rows", "tau", "random_circuits", "seed")
 
     def units(self, study: Configuration) -> list[Unit]:
         if not study.circuits:
             return []
-        scenarios = list(patched_prompts(study).values())
-        searched = [prompts[0] for prompts in scenarios]
-        others = [prompt for prompts in scenarios for prompt in prompts[1:]]
-        return [
-            Unit(
-                pair.name,
-                {
-                    "source": pair.source,
-                    "target": pair.target,
-                    "prompts": rows(searched),
-                    "held_out": rows(others),
-                },
-            )
-            for pair in study.parsed_pairs()
-        ]
+        scenarios, pairs = list(patched_prompts(study).values()), study.parsed_pairs()
+        places = searched_wordings(pairs, min(map(len, scenarios), default=1))
+        return [_unit(pair, own, scenarios) for pair, own in zip(pairs, places, strict=True)]
 
     def cost(self, study: Configuration) -> Cost:
         """A guess, as nobody knows how many sets the search will try before it has run."""
@@ -92,6 +84,7 @@ class Circuits(Step):
         exchange = Exchange(warm[source], warm[target], study)
         gaps = exchange.gaps(prompts)
         pair = {"source": source, "target": target, "pair": title(source, target)}
+        wording = unit.inputs["wording"]
         summary = {**pair, "mean_abs_gap": float(np.abs(gaps).mean()), "n_prompts": len(prompts)}
         flips, audits = flip_search(warm[source], warm[target], prompts, study, pair)
         made: dict[str, Any] = {"circuits_greedy": flips}
@@ -100,12 +93,12 @@ class Circuits(Step):
             circuit = exchange.smallest(prompts)
             audits += circuit.audit
             summary |= found(circuit)
-            made["circuits"] = members(circuit, None, pair)
+            made["circuits"] = members(circuit, None, {**pair, "wording": wording})
             if others and not rests_on_small(exchange.gaps(others)):
                 held_out = exchange.assessed(others, circuit.members)
                 audits += held_out.audit
                 summary |= assessed(held_out)
-                made["circuits"] = members(circuit, held_out, pair)
+                made["circuits"] = members(circuit, held_out, {**pair, "wording": wording})
                 made["circuits_held_out"] = per_prompt(held_out, others, pair)
         return Product({"circuits_summary": [summary], **made}, audits=audits)
 
@@ -122,3 +115,18 @@ class Circuits(Step):
 
     def figures(self, study: Configuration, tables: Tables, arrays: Arrays) -> Sequence[Figure]:
         return circuit_figures(tables) if "circuits" in tables else ()
+
+
+def _unit(pair: Pair, wording: int, scenarios: Sequence[Sequence[Prompt]]) -> Unit:
+    """One wording of every scenario to search on, all the others to measure on."""
+    others = [one for own in scenarios for i, one in enumerate(own) if i != wording]
+    return Unit(
+        pair.name,
+        {
+            "source": pair.source,
+            "target": pair.target,
+            "wording": wording,
+            "prompts": rows([own[wording] for own in scenarios]),
+            "held_out": rows(others),
+        },
+    )

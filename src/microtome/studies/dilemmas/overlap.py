@@ -4,7 +4,8 @@
 
 The distribution is exact: the counts of the kinds are independent, so theirs is the convolution.
 A search returns one of possibly many circuits, so sharing less than chance is weak evidence of
-distinct circuits, and sharing more is strong evidence of a common one.
+distinct circuits, and sharing more is strong evidence of a common one: of circuits that were
+searched on different wordings. On the same wordings both searches find what these wordings need.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.frames import groups
 from microtome.studies.dilemmas.patching import kind_of
 from microtome.studies.dilemmas.players import players
+from microtome.studies.dilemmas.relations import COMPARED, relation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +48,7 @@ def chance_overlap(
 def overlaps(circuits: "pd.DataFrame", there: Mapping[str, int]) -> Rows:
     """Every two circuits of a run: Jaccard index, what chance gives, and both tails."""
     members = {pair: list(rows["component"]) for pair, rows in groups(circuits, *_PAIR)}
+    wordings = {pair: rows["wording"].iloc[0] for pair, rows in groups(circuits, *_PAIR)}
     found = []
     for (one, own), (other, theirs) in combinations(members.items(), 2):
         p = chance_overlap(_kinds(own), _kinds(theirs), there)
@@ -55,7 +58,8 @@ def overlaps(circuits: "pd.DataFrame", there: Mapping[str, int]) -> Rows:
             {
                 "first": _title(one),
                 "second": _title(other),
-                "relation": _relation(one, other),
+                "relation": relation(one, other),
+                "same_wordings": bool(wordings[one] == wordings[other]),
                 "n_first": len(own),
                 "n_second": len(theirs),
                 "shared": shared,
@@ -100,7 +104,7 @@ def shared_between(p: NDArray[np.float64], shared: int, alpha: float) -> tuple[f
 
 def overlap_findings(rows: Rows, study: Configuration) -> list[Finding]:
     """Circuits of one pair in both directions, and of one source into two receivers."""
-    related = [row for row in rows if row["relation"] in ("both ways", "one source")]
+    related = [row for row in rows if row["relation"] in COMPARED]
     return [_finding(row, study) for row in related]
 
 
@@ -120,8 +124,8 @@ def _finding(row: dict[str, Any], study: Configuration) -> Finding:
         f"random circuits of as many heads and MLPs share {expected:.2g}: "
         f"p = {row['p_as_many']:.2g} for as many, {row['p_as_few']:.2g} for as few",
         f"Of {row['n_first']} and {row['n_second']} components; Jaccard {row['jaccard']:.2f}, by "
-        f"chance {row['jaccard_by_chance']:.2f}. A search returns one of possibly many circuits: "
-        f"few shared components are weak evidence of distinct ones.",
+        f"chance {row['jaccard_by_chance']:.2f}. {_searched(row)} A search returns one of possibly "
+        f"many circuits: few shared components are weak evidence of distinct ones.",
     )  # fmt: skip
     return Finding(
         f"The circuits {both}: that they share more or fewer components than by chance is not "
@@ -130,12 +134,19 @@ def _finding(row: dict[str, Any], study: Configuration) -> Finding:
     )  # fmt: skip
 
 
+def _searched(row: dict[str, Any]) -> str:
+    if row["same_wordings"]:
+        return "Both were searched on the same wordings and share what these need: no p is given."
+    return "They were searched on different wordings."
+
+
 def _claim(row: dict[str, Any], both: str, expected: float) -> Claim:
-    """Two-sided: twice the smaller tail."""
+    """Two-sided: twice the smaller tail; no p for circuits that the same wordings chose."""
     share = f"The circuits {both} share {row['shared']} components,"
     smaller = min(row["n_first"], row["n_second"])
+    p = min(1.0, 2 * min(row["p_as_many"], row["p_as_few"]))
     return Claim(
-        p=min(1.0, 2 * min(row["p_as_many"], row["p_as_few"])), null=expected,
+        p=None if row["same_wordings"] else p, null=expected,
         floor=min(1.0, 2 * min(row["smallest_p_many"], row["smallest_p_few"])),
         least=max(1.0, LEAST_SHARE * smaller),
         above=f"{share} more than by chance.", below=f"{share} fewer than by chance.",
@@ -149,14 +160,6 @@ _PAIR = ("source", "target")
 def _title(pair: Sequence[str]) -> str:
     labels = players(pair)
     return f"{labels[pair[0]].label} → {labels[pair[1]].label}"
-
-
-def _relation(one: Sequence[str], other: Sequence[str]) -> str:
-    if one[0] == other[1] and one[1] == other[0]:
-        return "both ways"
-    if one[0] == other[0]:
-        return "one source"
-    return "one receiver" if one[1] == other[1] else "other"
 
 
 def _kinds(names: Sequence[str]) -> dict[str, int]:
