@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export TOKENIZERS_PARALLELISM ?= false
 export MPLBACKEND ?= Agg
 
-.PHONY: demo test check slow mutants format clean
+.PHONY: demo numbers test check slow mutants format clean
 
 $(VENV)/.stamp: pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "microtome needs Python 3.11 or newer"'
@@ -20,6 +20,11 @@ $(VENV)/.stamp: pyproject.toml
 
 demo: $(VENV)/.stamp
 	$(BIN)/microtome demo
+
+# Every number of the specimen in README and docs, from the demo's runs. ARGS=--check says what differs.
+numbers: $(VENV)/.stamp
+	$(BIN)/microtome demo
+	$(BIN)/python tools/docs_numbers.py $(ARGS)
 
 test: $(VENV)/.stamp
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m 'not slow'

@@ -43,6 +43,7 @@ class Zoo:
             "pairs": ("PT2_COREDe:PT3_COREDe", "TWIN:PT3_COREDe", "MLP1:base"),
             "scenarios": SCENARIOS,
             "resamples": 200,
+            "random_circuits": 40,
         }
         return Dilemmas(**{**own, **fields})
 

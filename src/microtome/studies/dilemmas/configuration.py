@@ -58,7 +58,7 @@ class Configuration(Study, ABC):
     tau: Share = 0.9
     """Share of the gap between two models that a circuit has to carry."""
     random_circuits: Count = 199
-    """Random sets of components that a circuit is compared with; n of them reach p = 1 / (n + 1)."""
+    """Random sets of components that a circuit is compared with; n reach p = 1 / (n + 1)."""
     chat: bool = False
     """Put each prompt into the tokenizer's chat template as a user's turn."""
     max_rows: Count = 16
