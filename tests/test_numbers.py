@@ -58,7 +58,7 @@ def test_an_answer_is_quoted_with_its_verdict_interval_and_q(record):
     assert high == pytest.approx(proof["high"], rel=5e-3)
     assert q == pytest.approx(finding["q"], rel=0.05)
     assert "**How much are they all?**" in text
-    assert "1 claims: 1 supported." in text
+    assert "1 claim: 1 supported." in text
     assert f"{len(record.audits)} of {len(record.audits)} audits pass." in text
 
 

@@ -60,8 +60,8 @@ def summary(found: Record) -> str:
     claims = [one for one in found.findings if one["verdict"]]
     passed, level = sum(one["passed"] for one in found.audits), 1 - rate_of(found.manifest)
     return wrapped(
-        f"{len(claims)} claims: {counted(claims)}. {passed} of {len(found.audits)} audits pass. "
-        f"Behind each answer stand its {level:.0%} interval, unadjusted, and q."
+        f"{len(claims)} claim{'s' * (len(claims) != 1)}: {counted(claims)}. "
+        f"{passed} of {len(found.audits)} audits pass. Behind each answer stand its {level:.0%} interval, unadjusted, and q."
     )
 
 
