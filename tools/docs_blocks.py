@@ -61,7 +61,8 @@ def summary(found: Record) -> str:
     passed, level = sum(one["passed"] for one in found.audits), 1 - rate_of(found.manifest)
     return wrapped(
         f"{len(claims)} claim{'s' * (len(claims) != 1)}: {counted(claims)}. "
-        f"{passed} of {len(found.audits)} audits pass. Behind each answer stand its {level:.0%} interval, unadjusted, and q."
+        f"{passed} of {len(found.audits)} audits pass. "
+        f"Behind each answer stand its {level:.0%} interval, unadjusted, and q."
     )
 
 
