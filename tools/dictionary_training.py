@@ -37,7 +37,7 @@ from microtome.specimens.world.corpus import mixed, stream
 
 LAYERS = range(5)
 DOCUMENTS = 60_000
-STEPS, BATCH, LR = 5000, 2048, 1.5e-3
+STEPS, BATCH, LR = 3000, 2048, 1.5e-3
 
 
 def texts() -> list[str]:
