@@ -42,7 +42,7 @@ def refused(tmp_path, sentence_of):
         ([*RANDOM, "--domains", "heat"], "No pair is of the domain 'heat'"),
         ([*RANDOM, "--generated", "4000"], "lower --generated"),
         ([*RANDOM, "--controls", "18"], "controls cannot be"),
-        ([*RANDOM, "--positions", "first"], "positions cannot be"),
+        ([*RANDOM, "--read-at", "first"], "read_at cannot be"),
         ([*RANDOM, "--against", "nowhere"], "nowhere, which holds no run"),
         ([*RANDOM, "--steps", "contrasts"], "Did you mean 'contrast'?"),
         (["--dictionaries", "no-such/repository", "--layers", "1"], "--random-dictionary"),

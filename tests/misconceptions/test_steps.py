@@ -165,7 +165,7 @@ def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):
 
 
 def test_two_runs_are_contrasted_prompt_by_prompt(record, small, tmp_path):
-    changes = {"output_dir": tmp_path, "positions": "max", "against": record.path, "generated": 0}
+    changes = {"output_dir": tmp_path, "read_at": "max", "against": record.path, "generated": 0}
     other = run(small.model_copy(update={**changes, "steps": ("contrast",)}), terminal=Terminal())
     report = data(other, "diff_report_against.json")
     assert report == contrast_runs(other.path, record.path, topk=small.topk)
