@@ -118,7 +118,8 @@ def _mistake(
         "layer": one.feature.layer, "feature": one.feature.number, "side": one.side,
         "mistake": name, "n": len(values), "value": found.value, "low": found.low,
         "high": found.high, "p": found.p, "least": one.least,
-        "detectable": least if np.isfinite(least) else None, "decides": bool(least <= one.least),
+        "detectable": least if np.isfinite(least) else None,
+        "decides": found.ends is not None and bool(least <= one.least),
     }  # fmt: skip
 
 
