@@ -14,11 +14,11 @@ import pytest
 from microtome.specimens.world.physics import DOMAINS, MARKERS, beliefs
 from microtome.statistics import Level
 from microtome.studies.misconceptions import Misconceptions
+from microtome.studies.misconceptions.candidates import candidates
 from microtome.studies.misconceptions.contrasting import Feature, Sides, contrast
 from microtome.studies.misconceptions.factoring import UNDECIDED, VOICE
 from microtome.studies.misconceptions.judging import (
     SPECIFIC,
-    candidates,
     effects_of,
     exchange_labels,
     exchanged_verdicts,

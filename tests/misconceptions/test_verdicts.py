@@ -10,9 +10,10 @@ from microtome.statistics import Interval, mean
 from microtome.statistics.detectable import detectable
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.alone import READ, alone_product
+from microtome.studies.misconceptions.candidates import Candidate
 from microtome.studies.misconceptions.contrasting import Feature, Sides
 from microtome.studies.misconceptions.factoring import Effects
-from microtome.studies.misconceptions.judging import Candidate, Judgement
+from microtome.studies.misconceptions.judging import Judgement
 from microtome.studies.misconceptions.layer import prepare
 from microtome.studies.misconceptions.material import factor_pairs, of_role, pairs_of
 from microtome.studies.misconceptions.verdict_rows import mistake_rows, verdict_row

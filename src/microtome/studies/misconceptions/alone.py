@@ -9,8 +9,14 @@ from typing import Any
 
 from microtome.lab.study import Product
 from microtome.studies.misconceptions.ablate_report import SIGNS
+from microtome.studies.misconceptions.candidates import (
+    HELD_OUT,
+    By,
+    Candidate,
+    candidate,
+    candidates,
+)
 from microtome.studies.misconceptions.contrasting import Contrast, Feature
-from microtome.studies.misconceptions.judging import HELD_OUT, By, Candidate, candidate, candidates
 from microtome.studies.misconceptions.layer import Layer, ablated_and_controls
 from microtome.studies.misconceptions.pairs import Prompt, Role
 from microtome.studies.misconceptions.targets import Target

@@ -1,17 +1,16 @@
-"""Which features get a verdict, and its three parts: predicts, causes, specific.
+"""The verdict of a feature and its three parts: predicts, causes, specific.
 
     predicts   on held-out pairs it differs between the members, towards its side
     causes     without it alone Δ moves as predicted, by more than under matched random atoms
-    specific   "of the voice": the markers carry it outside the physics too; "specific": neither
-               they nor a belief stated there do
+    specific   "of the voice": the markers carry it outside the physics too; "specific": they do
+               not, nor do the beliefs of a feature that was found on beliefs
 
-Candidates are significant on pairs to select on: those that differ in the voice, or those that
-differ in the stated belief. Each is judged on held-out pairs of the contrast that found it.
+All are measured on held-out pairs of the contrast that found the feature (`candidates.py`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +18,8 @@ from microtome.lab.claims import Claim, Evidence
 from microtome.lab.verdicts import verdict_of
 from microtome.statistics import Interval, Level, mean
 from microtome.studies.misconceptions.ablate_findings import LEAST_NATS
-from microtome.studies.misconceptions.contrast_claims import half
-from microtome.studies.misconceptions.contrasting import Contrast, Feature, Sides
+from microtome.studies.misconceptions.candidates import HELD_OUT, Candidate
+from microtome.studies.misconceptions.contrasting import Sides
 from microtome.studies.misconceptions.factoring import (
     CONTENT,
     DOMAIN,
@@ -30,33 +29,12 @@ from microtome.studies.misconceptions.factoring import (
     effects,
     signed,
 )
-from microtome.studies.misconceptions.heldout import side_of
 
-By = Literal["voice", "content"]
-HELD_OUT: dict[By, str] = {"voice": "test", "content": "content"}
-"""The role of the held-out pairs of each contrast."""
 SPECIFIC = "specific"
 _SPECIFIC = {DOMAIN: SPECIFIC, CONTENT: SPECIFIC}
 _PARTS = {"supported": "yes", "not supported": "no", "inconclusive": UNDECIDED}
 _SETS = 20
 """Exchanged sets of the control."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A feature, the contrast that found it, and what it is on the pairs to select on."""
-
-    feature: Feature
-    by: By
-    side: str
-    mean: float
-    d_z: float
-    p: float
-
-    @property
-    def least(self) -> float:
-        """Smallest effect of interest: half of that on the pairs to select on."""
-        return half(self.mean)
 
 
 @dataclass(frozen=True)
@@ -116,30 +94,6 @@ def _part(
 ) -> str:
     low, high = ends or (None, None)
     return _PARTS[verdict_of(Evidence(value, low, high), claim, significant, decidable)]
-
-
-def candidates(contrasts: Mapping[By, Contrast], most: int) -> list[Candidate]:
-    """The `most` strongest significant features of each contrast, the surest first.
-
-    A feature of both is a candidate of the one in which it differs more for its spread.
-    """
-    found: dict[Feature, Candidate] = {}
-    for by, one in contrasts.items():
-        for i in [i for i in one.ranked() if one.claimed[i]][:most]:
-            new = candidate(one, by, i)
-            old = found.get(new.feature)
-            if old is None or abs(new.d_z) > abs(old.d_z):
-                found[new.feature] = new
-    return sorted(found.values(), key=lambda one: (one.p, -abs(one.d_z)))
-
-
-def candidate(found: Contrast, by: By, place: int) -> Candidate:
-    """One feature of a contrast."""
-    size = float(found.mean[place])
-    return Candidate(
-        found.features[place], by, side_of(size), size,
-        float(found.d_z[place]), float(found.test.p[place]),
-    )  # fmt: skip
 
 
 def effects_of(chosen: Sequence[Candidate], sides: Mapping[str, Sides], at: Level) -> list[Effects]:

@@ -9,12 +9,11 @@ from microtome.lab.study import Tables
 from microtome.statistics import Floats, Interval, benjamini_hochberg, mean
 from microtome.statistics.detectable import detectable
 from microtome.studies.misconceptions.ablate_report import summary
+from microtome.studies.misconceptions.candidates import HELD_OUT, Candidate
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Feature, Sides
 from microtome.studies.misconceptions.factoring import signed
 from microtome.studies.misconceptions.judging import (
-    HELD_OUT,
-    Candidate,
     Judgement,
     crossed_of,
     effects_of,

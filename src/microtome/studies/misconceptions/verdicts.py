@@ -10,9 +10,10 @@ from typing import Any
 
 from microtome.lab.study import Arrays, Conclusion, Cost, Product, Step, Tables, Unit
 from microtome.studies.misconceptions.alone import READ, alone_product
+from microtome.studies.misconceptions.candidates import HELD_OUT
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.costs import verdict_cost
-from microtome.studies.misconceptions.judging import HELD_OUT, exchanged_verdicts
+from microtome.studies.misconceptions.judging import exchanged_verdicts
 from microtome.studies.misconceptions.layer import prepare
 from microtome.studies.misconceptions.marking import named, stand_in_of
 from microtome.studies.misconceptions.material import factor_pairs, of_role, pairs_of
