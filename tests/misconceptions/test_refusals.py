@@ -81,6 +81,14 @@ def test_a_wrong_file_is_one_sentence(refused, tmp_path, rows, said):
     assert said in refused(*RANDOM, "--prompts", str(path), "--generated", "0")
 
 
+def test_a_concept_word_that_is_asked_for_and_not_named_is_refused(refused, tmp_path):
+    path = tmp_path / "own.jsonl"
+    rows = [LINE, {**LINE, "id": "b", "label": "misconception", "prompt": "No. Its velocity is"}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    flags = [*RANDOM, "--prompts", str(path), "--generated", "0", "--read-at", "concept"]
+    assert "'a' names no concept word and --read-at concept was asked for" in refused(*flags)
+
+
 def test_answers_that_begin_alike_are_refused(refused, tmp_path):
     path = tmp_path / "own.jsonl"
     rows = [{**LINE, "misconception_answer": " east wind"}]

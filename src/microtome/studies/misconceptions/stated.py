@@ -10,10 +10,11 @@ training never had the term and the definition together.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from microtome.specimens.world.document import Split
-from microtome.specimens.world.physics import VOICES, Case, Domain, Term, Truth, ask, beliefs
+from microtome.specimens.world.physics import VOICES, Case, Domain, Term, ask, beliefs
 from microtome.studies.misconceptions.elsewhere import unlike
 from microtome.studies.misconceptions.generated import CELLS, made, markers_of, voiced
 from microtome.studies.misconceptions.pairs import Pair, Role
@@ -70,7 +71,7 @@ def _turns(
 
 def _texts(
     domain: Domain, term: Term, split: Split, rng: random.Random
-) -> tuple[Truth, tuple[str, str]]:
+) -> tuple[Mapping[str, Any], tuple[str, str]]:
     """One question with the right belief, and with the mistaken one of the same sentence."""
     truth = ask(Case(domain, term, content="right"), rng, split).truth
     right, wrong = (beliefs(domain, term, content, split) for content in _CONTENTS)
