@@ -35,7 +35,7 @@ class Factors(Step):
     """The same markers outside the domain, and misconceptions stated without a marker."""
 
     name = "factors"
-    version = 1
+    version = 2
     summary = "Whether the claimed features are of the voice, of what is stated, or of physics."
     reads = (
         "layers", "layer", "dictionaries", "width", "average_l0", "random_dictionary",

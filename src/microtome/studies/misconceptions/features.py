@@ -35,7 +35,7 @@ class Features(Step):
     """Top features per prompt and layer, and all sparse codes."""
 
     name = "features"
-    version = 2
+    version = 3
     summary = "Which features of the residual stream fire on each prompt, layer by layer."
     reads = (
         "layers", "dictionaries", "width", "average_l0", "random_dictionary", "topk", "read_at",
