@@ -149,7 +149,7 @@ def test_columns_have_the_interval_that_the_package_gives_each():
 
 
 def test_the_interval_of_an_ablation_of_both_members_is_over_pairs():
-    from microtome.studies.misconceptions.ablate_report import _summary
+    from microtome.studies.misconceptions.ablate_report import summary
 
     study = Misconceptions(model="specimen:world")
     change = np.repeat(np.random.default_rng(0).normal(size=12), 2)
@@ -158,7 +158,7 @@ def test_the_interval_of_an_ablation_of_both_members_is_over_pairs():
         {"mean_change": np.linspace(-1, 1, 19), "tokens": 3, "target_size": 1.0, "size": 1.0}
     )
     place = {"layer": 0, "side": "correct", "features": "1"}
-    both = _summary(place, own, controls, study)
-    one = _summary(place, own[::2], controls, study)
+    both = summary(place, own, controls, study)
+    one = summary(place, own[::2], controls, study)
     assert both["n"] == 24
     assert (both["low"], both["high"]) == pytest.approx((one["low"], one["high"]))

@@ -11,7 +11,8 @@ from microtome.specimens.world.physics import DOMAINS, MARKERS, VOICES, beliefs,
 from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.generated import generated
 from microtome.studies.misconceptions.material import of_role, pairs_of
-from microtome.studies.misconceptions.pairs import of_rows, read_pairs
+from microtome.studies.misconceptions.pair_files import read_pairs
+from microtome.studies.misconceptions.pairs import of_rows
 from microtome.studies.misconceptions.stated import stated
 
 LINE = {

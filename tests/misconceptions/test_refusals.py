@@ -42,7 +42,7 @@ def refused(tmp_path, sentence_of):
         ([*RANDOM, "--domains", "heat"], "No pair is of the domain 'heat'"),
         ([*RANDOM, "--generated", "4000"], "lower --generated"),
         ([*RANDOM, "--controls", "18"], "controls cannot be"),
-        ([*RANDOM, "--positions", "first"], "positions cannot be"),
+        ([*RANDOM, "--read-at", "first"], "read_at cannot be"),
         ([*RANDOM, "--against", "nowhere"], "nowhere, which holds no run"),
         ([*RANDOM, "--steps", "contrasts"], "Did you mean 'contrast'?"),
         (["--dictionaries", "no-such/repository", "--layers", "1"], "--random-dictionary"),
@@ -79,6 +79,14 @@ def test_a_wrong_file_is_one_sentence(refused, tmp_path, rows, said):
     path = tmp_path / "own.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
     assert said in refused(*RANDOM, "--prompts", str(path), "--generated", "0")
+
+
+def test_a_concept_word_that_is_asked_for_and_not_named_is_refused(refused, tmp_path):
+    path = tmp_path / "own.jsonl"
+    rows = [LINE, {**LINE, "id": "b", "label": "misconception", "prompt": "No. Its velocity is"}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    flags = [*RANDOM, "--prompts", str(path), "--generated", "0", "--read-at", "concept"]
+    assert "'a' names no concept word and --read-at concept was asked for" in refused(*flags)
 
 
 def test_answers_that_begin_alike_are_refused(refused, tmp_path):

@@ -26,14 +26,15 @@ def test_every_step_is_rehearsed_on_a_stand_in(target, tmp_path):
     rehearsal = rehearse(study, terminal=Terminal())
     manifest = rehearsal.record.manifest
     assert manifest.dry_run
-    assert [s.status for s in manifest.steps.values()] == ["finished"] * 5
+    assert [s.status for s in manifest.steps.values()] == ["finished"] * 6
     assert "random" in manifest.provenance["stand_in"]
     assert rehearsal.units == {
-        "prompts": 4,
-        "features": 4,
+        "prompts": 5,
+        "features": 5,
         "contrast": 0,
-        "factors": 1,
+        "factors": 5,
         "ablate": 2,
+        "verdicts": 2,
     }
     assert not (tmp_path / "misconceptions").exists()
     assert rehearsal.memory > 0

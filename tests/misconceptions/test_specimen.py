@@ -36,7 +36,7 @@ def layer(world, study):
 @pytest.fixture(scope="module")
 def heldout(world, study, layer):
     pairs = of_role(pairs_of(study), "test")
-    read = readings(world, pairs, study.positions)
+    read = readings(world, pairs, study.read_at)
     values = read_codes(world, read, layer.warm.dictionaries, 16)[LAYER].pooled(read)
     every = np.ones(values.shape[1], dtype=bool)
     return sides(LAYER, values, [pair.id for pair in pairs], every)

@@ -13,6 +13,8 @@ from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.two_runs import contrast_runs
 
 pytestmark = pytest.mark.medium
+SHIPPED = 23
+PAIRS = 24 + SHIPPED
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def test_every_audit_passes(record):
 
 def test_results_follow_the_documented_form(record, small):
     lines = jsonl(record, "results.jsonl")
-    assert len(lines) == 2 * (24 + 11)
+    assert len(lines) == 2 * PAIRS
     for line in lines:
         assert line["label"] in ("correct", "misconception")
         assert len(line["tokens"]) == len(line["logits_topk"]) <= small.max_new_tokens
@@ -57,7 +59,7 @@ def test_the_specimen_follows_the_voice(record):
 
 def test_features_follow_the_documented_form(record, small):
     lines = jsonl(record, "features.jsonl")
-    assert len(lines) == 2 * (24 + 11) * len(small.layers)
+    assert len(lines) == 2 * PAIRS * len(small.layers)
     for line in lines:
         values = line["topk_feature_activations"]
         assert len(line["topk_feature_ids"]) == len(values) == small.topk
@@ -68,7 +70,7 @@ def test_features_follow_the_documented_form(record, small):
 def test_the_report_of_differences_agrees_with_the_features(record):
     report = data(record, "diff_report.json")
     assert set(report["diffs_by_layer"]) == {"0"}
-    assert len(report["all_diffs"]) == 24 + 11
+    assert len(report["all_diffs"]) == PAIRS
     tops = {(line["id"], f): a for line in jsonl(record, "features.jsonl")
             for f, a in zip(line["topk_feature_ids"], line["topk_feature_activations"],
                             strict=True)}  # fmt: skip
@@ -107,6 +109,30 @@ def test_ablations_have_199_controls_and_a_summary_that_adds_up(record):
         assert summary["p_random"] == pytest.approx((1 + reached) / 200)
 
 
+def test_verdicts_have_three_parts_that_add_up(record, small):
+    table, mistakes = record.table("verdicts"), record.table("verdicts_mistakes")
+    assert 1 <= len(table) <= 2 * small.judged
+    results, controls = record.table("verdicts_results"), record.table("verdicts_controls")
+    for row in table.to_dict("records"):
+        own, random = (
+            frame[frame["features"].astype(int) == row["feature"]] for frame in (results, controls)
+        )
+        assert row["change"] == pytest.approx(own["change"].mean())
+        assert set(own["label"]) == {row["side"]}
+        assert set(own["role"]) == {"test" if row["found_by"] == "voice" else "content"}
+        assert len(random) == row["n_random"] == 199
+        sign = -1 if row["side"] == "correct" else 1
+        reached = (sign * random["mean_change"] >= sign * row["change"]).sum()
+        assert row["p_random"] == pytest.approx((1 + reached) / 200)
+        assert row["p"] >= row["p_random"]
+        there = mistakes[mistakes["feature"] == row["feature"]]
+        assert len(there) == 6
+        assert there["n"].sum() == row["inside_n"] == 12
+        assert (there["value"] * there["n"]).sum() / 12 == pytest.approx(row["inside_value"])
+    (counted,) = (f for f in record.findings if f["about"] == "verdicts of features")
+    assert counted["answer"].startswith(f"{table['complete'].sum()} of {len(table)} judged")
+
+
 def test_random_directions_are_marked_wherever_they_went(record):
     stand_in = "random orthogonal directions"
     assert stand_in in record.manifest.provenance["stand_in"]
@@ -118,7 +144,7 @@ def test_random_directions_are_marked_wherever_they_went(record):
     assert of_features
     assert all(name.endswith("_random_dictionary") for name in of_features)
     of_steps = {f["step"] for f in record.findings}
-    assert of_steps == {"prompts", "features", "contrast", "factors", "ablate"}
+    assert of_steps == {"prompts", "features", "contrast", "factors", "ablate", "verdicts"}
     for found in record.findings:
         times = found["answer"].count(stand_in)
         assert times == (found["step"] != "prompts"), found["answer"]
@@ -155,7 +181,7 @@ def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):
     out = tmp_path / "own" / "diff.json"
     report = contrast_runs(record.path, record.path, out)
     assert json.loads(out.read_text()) == report
-    assert report["prompts"] == 2 * (24 + 11)
+    assert report["prompts"] == 2 * PAIRS
     assert all(diff["top_diff_features"] == [] for diff in report["all_diffs"])
     told = [str(record.path), str(record.path), "--out", str(tmp_path / "told.json")]
     with pytest.raises(SystemExit) as ended:
@@ -165,11 +191,11 @@ def test_a_run_contrasted_with_itself_differs_nowhere(record, tmp_path):
 
 
 def test_two_runs_are_contrasted_prompt_by_prompt(record, small, tmp_path):
-    changes = {"output_dir": tmp_path, "positions": "max", "against": record.path, "generated": 0}
+    changes = {"output_dir": tmp_path, "read_at": "max", "against": record.path, "generated": 0}
     other = run(small.model_copy(update={**changes, "steps": ("contrast",)}), terminal=Terminal())
     report = data(other, "diff_report_against.json")
     assert report == contrast_runs(other.path, record.path, topk=small.topk)
-    assert report["prompts"] == 22, "the pairs of the file are in both"
+    assert report["prompts"] == 2 * SHIPPED, "the pairs of the file are in both"
     for diff in report["all_diffs"]:
         assert all(gap >= -1e-9 for gap in diff["diff_magnitudes"]), "the largest is never less"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from microtome.studies.misconceptions.elsewhere import _MOST_WORDS, _sentences
+from microtome.studies.misconceptions.elsewhere import _MOST_WORDS, sentences_ending
 from microtome.studies.misconceptions.injection import TOKENS, _natural, strongest_tokens
 from microtome.studies.misconceptions.matching import Match, match
 from microtome.studies.misconceptions.pairs import Prompt
@@ -41,7 +41,7 @@ def test_a_target_that_writes_nothing_is_matched_by_nothing() -> None:
 
 
 def test_questions_of_other_kinds_have_at_most_sixteen_words() -> None:
-    found = _sentences("is", 0)
+    found = sentences_ending("is", 0)
     assert found
     assert max(len(question.split()) for _, question, _ in found) <= _MOST_WORDS == 16
     assert {question.split()[-1] for _, question, _ in found} == {"is"}

@@ -36,7 +36,7 @@ class Ablate(Step):
     version = 2
     summary = "What the answer loses without the features, and without random ones instead."
     reads = (
-        "layers", "dictionaries", "width", "average_l0", "random_dictionary", "positions",
+        "layers", "dictionaries", "width", "average_l0", "random_dictionary", "read_at",
         "max_rows", "seed", "min_pairs", "level", "resamples", "layer", "feature", "top_n", "mode",
         "ablated_positions", "controls",
     )  # fmt: skip

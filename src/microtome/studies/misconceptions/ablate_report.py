@@ -31,7 +31,7 @@ def summaries(tables: Tables, study: Configuration) -> Rows:
     """One row per layer and side; a feature is claimed where the contrast claims it."""
     controls, claimed = tables["ablate_controls"], claimed_in(tables, study.alpha)
     made = [
-        _summary(place, own, _of(controls, place), study)
+        summary(place, own, _of(controls, place), study)
         | {"n_claimed": sum((place["layer"], int(f)) in claimed for f in place["features"].split())}
         for place, own in _groups(tables["ablate_results"])
     ]
@@ -63,9 +63,10 @@ def differing_claims(tables: Tables, alpha: float) -> Audit:
     return Audit("features claimed by only one of contrast and ablation", float(wrong), 0.0)
 
 
-def _summary(
+def summary(
     place: dict[str, Any], own: "pd.DataFrame", controls: "pd.DataFrame", study: Configuration
 ) -> dict[str, Any]:
+    """One ablation from its rows per prompt and its random sets."""
     headline = own[own["headline"]]
     change = headline["change"].to_numpy(float)
     sign = SIGNS[place["side"]]

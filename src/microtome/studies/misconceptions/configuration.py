@@ -62,10 +62,10 @@ class Configuration(Study, ABC):
     """Take seeded random orthogonal directions as features, in place of trained dictionaries."""
     topk: Count = 20
     """Features listed per prompt and layer."""
-    positions: Literal["last", "all", "answer", "max"] = "last"
-    """Where features are read: the last prompt token, the mean over all tokens, the mean over the
-    forced answer tokens, or the largest over all tokens. Pairs whose members are one prompt are
-    read on the answer tokens in any case."""
+    read_at: Literal["last", "concept", "answer", "all", "max"] = "last"
+    """Where features are read: the last prompt token, the concept word, the forced answer tokens
+    (their mean), or all tokens (their mean, or the largest with `max`). Pairs whose members are
+    one prompt are read on the answer tokens in any case."""
 
     min_pairs: Count = 5
     """A feature is tested where it fires in at least so many pairs."""
@@ -87,6 +87,8 @@ class Configuration(Study, ABC):
     controls: Annotated[int, Field(ge=19)] = 199
     """Random sets of atoms written at the same tokens with the same size as the ablation; n of
     them give no p below 1 / (n + 1)."""
+    judged: Count = 3
+    """Features of each contrast (voice, content) that get a verdict, the strongest first."""
     tolerance: Annotated[float, Field(ge=0)] = 1e-4
     """Changes up to so many nats count as unchanged."""
 

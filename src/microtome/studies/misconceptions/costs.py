@@ -82,6 +82,23 @@ def ablation_cost(study: Configuration, layers: int) -> Cost:
     )  # fmt: skip
 
 
+def verdict_cost(study: Configuration, layers: int) -> Cost:
+    """The pairs are read once per layer; every judged feature and its random sets are scored."""
+    pairs = (*pairs_of(study), *factor_pairs(study))
+    held_out = [p for role in ("test", "content") for pair in of_role(pairs, role)
+                for p in pair.members]  # fmt: skip
+    read = _cost(study, [p for pair in pairs for p in pair.members], layers, 0)
+    judged = 1 if study.feature is not None else study.judged
+    # Of each pair one member is scored: half of a pass per feature and set.
+    sets = _cost(study, held_out[::2], judged * (study.controls + 2), 200)
+    return Cost(
+        read.forwards + sets.forwards,
+        read.tokens + sets.tokens,
+        sets.bytes,
+        read.flops + _BEHIND * sets.flops,
+    )
+
+
 def factor_cost(study: Configuration) -> Cost:
     """The pairs of the factors pass once."""
     return _cost(study, [p for pair in factor_pairs(study) for p in pair.members], 1, 4000)

@@ -7,13 +7,14 @@ that is read ("... its velocity is", "... the group of a horse is").
 """
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
 from microtome.specimens.world.physics import foreign
 from microtome.studies.misconceptions.generated import markers_of
-from microtome.studies.misconceptions.pairs import LABELS, Pair, Prompt
+from microtome.studies.misconceptions.pairs import LABELS, Pair, Prompt, Role
 
 _MOST_WORDS = 16
 _DRAWN = 1200
@@ -23,16 +24,15 @@ _DRAWN = 1200
 def elsewhere(pairs: Sequence[Pair], seed: int) -> tuple[Pair, ...]:
     """One pair per given pair that has known markers: its markers before one other sentence."""
     marked = [(pair, found) for pair in pairs if all(found := markers_of(pair))]
-    made = []
-    for number, (pair, markers) in enumerate(marked):
-        sentences = _sentences(pair.correct.prompt.split()[-1], seed)
-        if sentences:
-            made.append(_pair(number, markers, sentences))
-    return tuple(made)
+    made = (
+        unlike(number, markers, pair.correct.prompt.split()[-1], "elsewhere", seed)
+        for number, (pair, markers) in enumerate(marked)
+    )
+    return tuple(pair for pair in made if pair is not None)
 
 
 @lru_cache(maxsize=8)
-def _sentences(last: str, seed: int) -> tuple[tuple[str, str, str], ...]:
+def sentences_ending(last: str, seed: int) -> tuple[tuple[str, str, str], ...]:
     """Different questions that end on a word, with their source and answer, sources in turn."""
     rng = random.Random(f"misconceptions/elsewhere/{seed}")
     by_source: dict[str, dict[tuple[str, str, str], None]] = defaultdict(dict)
@@ -46,13 +46,23 @@ def _sentences(last: str, seed: int) -> tuple[tuple[str, str, str], ...]:
     return tuple(one for turn in zip(*(own[:least] for own in there), strict=True) for one in turn)
 
 
-def _pair(number: int, markers: tuple[str, str], sentences: Sequence[tuple[str, str, str]]) -> Pair:
+def unlike(number: int, first: tuple[str, str], last: str, role: Role, seed: int) -> Pair | None:
+    """Two beginnings before one sentence without physics; None where none ends on `last`."""
+    sentences = sentences_ending(last, seed)
+    if not sentences:
+        return None
     source, sentence, answer = sentences[number % len(sentences)]
     other = next(a for s, _, a in sentences if s == source and a != answer)
-    name = f"elsewhere_{number + 1:03d}"
+    name = f"{role}_{number + 1:03d}"
     right, wrong = (
-        Prompt(f"{name}{side}", name, label, source, f"{marker} {sentence}", answer, other,
-               "elsewhere")
-        for side, label, marker in zip("ab", LABELS, markers, strict=True)
+        Prompt(f"{name}{side}", name, label, source, f"{before} {sentence}", answer, other,
+               role, asked_in(sentence))
+        for side, label, before in zip("ab", LABELS, first, strict=True)
     )  # fmt: skip
     return Pair(right, wrong)
+
+
+def asked_in(sentence: str) -> str:
+    """The word that is asked for: "group" of "the group of a horse is"; empty without one."""
+    found = re.search(r"(\w+)(?: of [^.]*)? \w+$", sentence)
+    return found[1] if found else ""

@@ -3,12 +3,15 @@
     inside     held-out pairs: two voices before one sentence of the domain
     outside    the same markers before sentences that have nothing to do with it     (voice alone)
     content    pairs without a marker: one states the misconception, one does not    (content alone)
+    words      these statements before sentences that have nothing to do with the domain
 
-Every effect is a mean paired difference in the direction found on the pairs to select on. A factor
-*carries* a feature where it alone gives at least half of the effect inside (the interval of
-factor − inside / 2 lies above 0); it does not where that interval lies below 0. These intervals
-are at 1 − α / (number of features), so that all verdicts hold together; differences are taken to
-reach no further than the largest one seen, since a feature may be silent on all pairs of a factor.
+A feature that was found on stated beliefs has the content pairs as its inside, and the words
+outside; one that was found on voices has no use for the words. Every effect is a mean paired
+difference in the direction found on the pairs to select on. A factor *carries* a feature where it
+alone gives at least half of the effect inside (the interval of factor − inside / 2 lies above 0);
+it does not where that interval lies below 0. These intervals are at 1 − α / (number of features),
+so that all verdicts hold together; differences are taken to reach no further than the largest one
+seen, since a feature may be silent on all pairs of a factor.
 """
 
 from collections.abc import Sequence
@@ -23,10 +26,11 @@ from microtome.studies.misconceptions.contrasting import Feature, Sides
 HALF = 0.5
 """Share of the effect inside the domain from which on a factor counts as carrying it."""
 VOICE, CONTENT, BOTH = "of the voice", "of the content", "of voice and content"
+WORDS = "of the words"
 DOMAIN, UNDECIDED = "specific to the domain", "undecided"
 _SETS, _STRONGEST = 20, 10
 """Exchanged sets of the control, and features that they are tried on."""
-VERDICTS = (VOICE, CONTENT, BOTH, DOMAIN, UNDECIDED)
+VERDICTS = (VOICE, CONTENT, BOTH, WORDS, DOMAIN, UNDECIDED)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Effects:
     replicated: bool
     alone: dict[str, Interval | None]
     carried: dict[str, Interval | None]
+    by: str = "voice"
+    """What its contrast varied: the voice, or the stated content."""
 
     @property
     def verdict(self) -> str:
@@ -52,10 +58,21 @@ class Effects:
         known = [one for one in self.carried.values() if one is not None]
         if not known or not all(one.excludes() for one in known):
             return UNDECIDED
+        if self.by == "content":
+            return self._of_content()
         voice, content = (_carries(self.carried[name]) for name in ("outside", "content"))
         if voice or content:
             return BOTH if voice and content else VOICE if voice else CONTENT
         return DOMAIN if self.carried["outside"] is not None else UNDECIDED
+
+    def _of_content(self) -> str:
+        """The verdict of a feature that was found on stated beliefs, all intervals decided."""
+        outside, words = (self.carried[name] for name in ("outside", "words"))
+        if _carries(outside):
+            return BOTH
+        if _carries(words):
+            return WORDS
+        return UNDECIDED if outside is None or words is None else CONTENT
 
 
 def _carries(carried: Interval | None) -> bool:
@@ -68,11 +85,21 @@ def effects(
     outside: Sides | None,
     content: Sides | None,
     at: Level,
+    *,
+    words: Sides | None = None,
+    by: str = "voice",
+    tests: int | None = None,
 ) -> list[Effects]:
-    """The effects of every claimed feature, given with the side on which it is higher."""
-    strict = replace(at, level=1 - at.alpha / max(1, len(claimed)))
+    """The effects of every claimed feature, given with the side on which it is higher.
+
+    `tests` (None: as many as features) divides α; `by` is what the contrast varied.
+    """
+    strict = replace(at, level=1 - at.alpha / max(1, tests or len(claimed)))
     factors = {"outside": outside, "content": content}
-    return [_effects(one, side, inside, factors, at, strict) for one, side in claimed]
+    if by == "content":
+        factors["words"] = words
+    found = [_effects(one, side, inside, factors, at, strict) for one, side in claimed]
+    return [replace(one, by=by) for one in found]
 
 
 def _effects(

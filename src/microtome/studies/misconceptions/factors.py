@@ -35,11 +35,11 @@ class Factors(Step):
     """The same markers outside the domain, and misconceptions stated without a marker."""
 
     name = "factors"
-    version = 1
+    version = 2
     summary = "Whether the claimed features are of the voice, of what is stated, or of physics."
     reads = (
         "layers", "layer", "dictionaries", "width", "average_l0", "random_dictionary",
-        "positions", "max_rows", "seed",
+        "read_at", "max_rows", "seed",
     )  # fmt: skip
     needs = ("features", "contrast")
 
@@ -51,7 +51,7 @@ class Factors(Step):
 
     def compute(self, unit: Unit, warm: Warm, study: Configuration) -> Product:
         rows: Any = unit.inputs["prompts"]
-        read = readings(warm.model, of_rows(rows), study.positions)
+        read = readings(warm.model, of_rows(rows), study.read_at)
         own = {layer: warm.dictionaries[layer] for layer in layers_of(study)}
         arrays: dict[str, np.ndarray] = {}
         for layer, found in read_codes(warm.model, read, own, study.max_rows).items():

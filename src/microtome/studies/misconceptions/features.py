@@ -35,10 +35,10 @@ class Features(Step):
     """Top features per prompt and layer, and all sparse codes."""
 
     name = "features"
-    version = 2
+    version = 3
     summary = "Which features of the residual stream fire on each prompt, layer by layer."
     reads = (
-        "layers", "dictionaries", "width", "average_l0", "random_dictionary", "topk", "positions",
+        "layers", "dictionaries", "width", "average_l0", "random_dictionary", "topk", "read_at",
         "max_rows", "seed",
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ class Features(Step):
 
     def compute(self, unit: Unit, warm: Warm, study: Configuration) -> Product:
         rows: Any = unit.inputs["prompts"]
-        read = readings(warm.model, of_rows(rows), study.positions)
+        read = readings(warm.model, of_rows(rows), study.read_at)
         own = {layer: warm.dictionaries[layer] for layer in layers_of(study)}
         codes = read_codes(warm.model, read, own, study.max_rows)
         arrays: dict[str, np.ndarray] = {}
@@ -100,6 +100,7 @@ def prompt_row(one: Reading) -> dict[str, Any]:
     return {
         "id": prompt.id, "pair_id": prompt.pair_id, "label": prompt.label,
         "domain": prompt.domain, "role": prompt.role, "prompt": prompt.prompt,
+        "concept": prompt.concept, "mistake": prompt.named,
         "read": one.how, "first": min(one.at), "last": max(one.at), "tokens": len(one.ids),
     }  # fmt: skip
 
@@ -219,5 +220,6 @@ def _where(how: str, n: int) -> str:
     said = {
         "last": "at the last prompt token", "all": "as the mean over all tokens",
         "max": "as the largest over all tokens", "answer": "on the forced answer tokens",
+        "concept": "at the concept word",
     }  # fmt: skip
     return f"{said[how]} ({n} prompts)"

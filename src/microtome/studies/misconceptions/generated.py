@@ -62,6 +62,14 @@ def markers_of(pair: Pair) -> tuple[str, str]:
     return right, wrong
 
 
+def mistake_of(domain: str, term: str) -> str:
+    """The misconception of a term: one quantity of its domain is taken for the other."""
+    own = next(one for one in DOMAINS if one.name == domain)
+    asked = own.term(term).quantity
+    names = [next(t.name for t in own.terms if t.quantity == q) for q in (asked, 1 - asked)]
+    return f"{names[0]} taken for {names[1]}"
+
+
 def _of_role(role: Role, count: int, seed: int) -> list[Pair]:
     """Pairs over all terms in turn, no two alike."""
     rng = random.Random(f"misconceptions/{role}/{seed}")
@@ -91,6 +99,6 @@ def made(name: str, texts: tuple[str, ...], truth: Mapping[str, Any], role: Role
     """A pair of two texts, the one that leads to the right answer first, of one question."""
     return Pair(*(
         Prompt(f"{name}{side}", name, label, truth["domain"], text, truth["right"],
-               truth["wrong"], role)
+               truth["wrong"], role, truth["term"], mistake_of(truth["domain"], truth["term"]))
         for side, label, text in zip("ab", LABELS, texts, strict=True)
     ))  # fmt: skip

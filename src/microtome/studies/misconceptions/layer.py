@@ -13,7 +13,7 @@ from microtome.studies.misconceptions.ablating import Ablation, difference, scor
 from microtome.studies.misconceptions.codes import Codes
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast, Feature
-from microtome.studies.misconceptions.controls import control_rows
+from microtome.studies.misconceptions.controls import Controls, control_rows
 from microtome.studies.misconceptions.injection import inject
 from microtome.studies.misconceptions.pairs import Pair, Prompt
 from microtome.studies.misconceptions.reading import Reading, read_codes, readings
@@ -38,6 +38,8 @@ class Layer:
     codes: Codes
     found: Contrast
     ablation: Ablation
+    stated: Contrast | None = None
+    """The contrast of stated beliefs; None where no such pairs were read."""
 
     @property
     def d_dict(self) -> int:
@@ -55,17 +57,20 @@ class Layer:
 
 def prepare(layer: int, pairs: Sequence[Pair], warm: Warm, study: Configuration) -> Layer:
     """Read the prompts and contrast those to select on, over all layers as the contrast does."""
-    read = readings(warm.model, pairs, study.positions)
+    read = readings(warm.model, pairs, study.read_at)
     dictionary = warm.dictionaries[layer]
     shared = layers_of(study) if layer in layers_of(study) else (layer,)
     contrasted = {n: own for n, own in warm.dictionaries.items() if n in shared}
     by_layer = read_codes(warm.model, read, contrasted, study.max_rows)
     own, prompts = by_layer[layer], [one.prompt for one in read]
-    found = selected({n: one.pooled(read) for n, one in by_layer.items()}, prompts, study)
+    pooled = {n: one.pooled(read) for n, one in by_layer.items()}
+    found = selected(pooled, prompts, study)
+    has_stated = any(p.role == "content_select" for p in prompts)
+    stated = selected(pooled, prompts, study, "content_select") if has_stated else None
     pool = {p.id for p in prompts if p.role == "select"} or {p.id for p in prompts}
     tokens = own.codes.at(_tokens(read, pool, study.ablated_positions))
     ablation = Ablation(dictionary, study.mode, study.ablated_positions, tokens, study.seed)
-    return Layer(layer, warm, study, tuple(read), own.codes, found, ablation)
+    return Layer(layer, warm, study, tuple(read), own.codes, found, ablation, stated)
 
 
 def layer_product(layer: Layer) -> Product:
@@ -73,18 +78,11 @@ def layer_product(layer: Layer) -> Product:
     results: Rows = []
     controls: Rows = []
     features: Rows = []
-    audits, warm = _silent(layer), layer.warm
+    audits = _silent(layer)
     prompts = [one.prompt for one in layer.read]
     for target in chosen_targets(layer.number, layer.found, prompts, layer.study):
-        rows = layer.rows(target.prompts)
-        baseline = np.asarray(score(warm.model, rows, layer.study.max_rows).numpy())
-        ablated = layer.without(target.features, rows)
-        results += _results(target, baseline, ablated)
-        headline = list(target.headline)
-        before, after = difference(baseline)[headline], difference(ablated)[headline]
-        scored = layer.rows(target.compared)
-        made = control_rows(warm.model, layer.ablation, target, scored, before, after, layer.study)
-        controls, audits = controls + made.rows, audits + made.audits
+        own, made = ablated_and_controls(layer, target)
+        results, controls, audits = results + own, controls + made.rows, audits + made.audits
         features += _features(layer, target)
     tables = {
         "ablate_results": results,
@@ -92,6 +90,18 @@ def layer_product(layer: Layer) -> Product:
         "ablate_features": features,
     }
     return Product({name: rows for name, rows in tables.items() if rows}, audits=audits)
+
+
+def ablated_and_controls(layer: Layer, target: Target) -> tuple[Rows, Controls]:
+    """Rows per prompt of one ablation, and its matched random sets."""
+    model, most = layer.warm.model, layer.study.max_rows
+    rows, headline = layer.rows(target.prompts), list(target.headline)
+    baseline = np.asarray(score(model, rows, most).numpy())
+    ablated = layer.without(target.features, rows)
+    before, after = difference(baseline)[headline], difference(ablated)[headline]
+    scored = layer.rows(target.compared)
+    made = control_rows(model, layer.ablation, target, scored, before, after, layer.study)
+    return _results(target, baseline, ablated), made
 
 
 def _results(target: Target, baseline: Floats, ablated: Floats) -> Rows:

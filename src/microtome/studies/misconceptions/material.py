@@ -7,7 +7,7 @@ file says where each stands.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
@@ -17,8 +17,9 @@ from microtome.errors import ConfigError, PromptError, suggest
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.elsewhere import elsewhere
 from microtome.studies.misconceptions.generated import generated
-from microtome.studies.misconceptions.pairs import FACTORS, Pair, Role, read_pairs
-from microtome.studies.misconceptions.stated import stated
+from microtome.studies.misconceptions.pair_files import read_pairs
+from microtome.studies.misconceptions.pairs import FACTORS, Pair, Role
+from microtome.studies.misconceptions.stated import crossed, stated, stated_elsewhere
 
 SHIPPED = {"voices": "prompts_physics_voices.jsonl", "shared": "prompts_physics.jsonl"}
 
@@ -31,15 +32,28 @@ def pairs_of(study: Configuration) -> tuple[Pair, ...]:
 def factor_pairs(study: Configuration) -> tuple[Pair, ...]:
     """Pairs that tell the factors apart, of each factor those of the file, else generated ones.
 
-    Generated are the held-out pairs' markers before sentences without physics, and as many beliefs
-    without a speaker; none where no held-out pair has markers that are known.
+    Generated are as many as there are held-out pairs whose markers are known: their markers before
+    sentences without physics ("elsewhere"), beliefs without a speaker ("content", and to select
+    on "content_select"), beliefs before sentences without physics ("content_elsewhere"), and
+    beliefs against the voice ("crossed").
     """
-    own = tuple(pair for pair in _given(study.prompts) if pair.correct.role in FACTORS)
-    tested = of_role(pairs_of(study), "test")
-    return (
-        *(of_role(own, "elsewhere") or elsewhere(tested, study.seed)),
-        *(of_role(own, "content") or stated(tested, study.seed)),
-    )
+    return _factor_pairs(study.prompts, study.domains, study.generated, study.seed)
+
+
+@lru_cache(maxsize=8)
+def _factor_pairs(
+    prompts: str, domains: tuple[str, ...], count: int, seed: int
+) -> tuple[Pair, ...]:
+    own = tuple(pair for pair in _given(prompts) if pair.correct.role in FACTORS)
+    tested = of_role(_pairs(prompts, domains, count, seed), "test")
+    made: dict[Role, Callable[[], tuple[Pair, ...]]] = {
+        "elsewhere": lambda: elsewhere(tested, seed),
+        "content": lambda: stated(tested, seed),
+        "content_select": lambda: stated(tested, seed, "content_select"),
+        "content_elsewhere": lambda: stated_elsewhere(tested, seed),
+        "crossed": lambda: crossed(tested, seed),
+    }
+    return tuple(pair for role in FACTORS for pair in of_role(own, role) or made[role]())
 
 
 @lru_cache(maxsize=8)

@@ -38,13 +38,31 @@ def sides_in(tables: Tables, arrays: Arrays) -> Sides:
 
 def factor_sides(tables: Tables, arrays: Arrays, role: str, features: Sequence[Feature]) -> Sides:
     """Both members' activations of some features on the pairs of one factor."""
-    prompts = tables["factors_prompts"]
+    return _by_role(tables["factors_prompts"], "factors", tables, arrays, features)[role]
+
+
+def sides_by_role(tables: Tables, arrays: Arrays, features: Sequence[Feature]) -> dict[str, Sides]:
+    """The same on the pairs of every role that the steps features and factors read."""
+    found = _by_role(tables["features_prompts"], "codes", tables, arrays, features)
+    if "factors_prompts" not in tables:
+        return found
+    return found | _by_role(tables["factors_prompts"], "factors", tables, arrays, features)
+
+
+def _by_role(
+    prompts: "pd.DataFrame", of: str, tables: Tables, arrays: Arrays, features: Sequence[Feature]
+) -> dict[str, Sides]:
     pairs, parts = list(prompts["pair_id"])[::2], []
+    asked = {feature.layer for feature in features}
     for layer, d_dict in layers_in(tables).items():
-        values = values_at(prompts, of_run(arrays, layer, "factors"), d_dict)
-        parts.append(sides(layer, values, pairs, np.ones(d_dict, dtype=bool)))
-    kept = list(dict.fromkeys(prompts.loc[prompts["role"] == role, "pair_id"]))
-    return joined(parts).only(features).of(kept)
+        if layer in asked or not asked:
+            values = values_at(prompts, of_run(arrays, layer, of), d_dict)
+            parts.append(sides(layer, values, pairs, np.ones(d_dict, dtype=bool)))
+    every = joined(parts).only(features)
+    return {
+        str(role): every.of(list(dict.fromkeys(own)))
+        for role, own in prompts.groupby("role", sort=False)["pair_id"]
+    }
 
 
 def values_at(prompts: "pd.DataFrame", codes: Codes, d_dict: int) -> np.ndarray:

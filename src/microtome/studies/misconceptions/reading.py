@@ -1,7 +1,8 @@
 """What the model is given for each prompt, at which tokens it is read, and what fires there.
 
     last      the prompt's last token                          all   every token but BOS (mean)
-    answer    the tokens of the forced answer (mean)           max   every token but BOS (largest)
+    concept   the last token of the concept word               max   every token but BOS (largest)
+    answer    the tokens of the forced answer (mean)
 
 Two members with the same prompt have identical activations on it. Such pairs are read on the
 answer's tokens, each member's own, whatever was asked for; `Reading.how` says which it was.
@@ -20,6 +21,7 @@ from microtome.errors import InputError
 from microtome.model.answers import Answers
 from microtome.model.tokens import encode
 from microtome.studies.misconceptions.codes import Codes, Floats, pooled
+from microtome.studies.misconceptions.concepts import concept_at
 from microtome.studies.misconceptions.fit import Fit
 from microtome.studies.misconceptions.pairs import Pair, Prompt
 
@@ -40,17 +42,15 @@ class Reading:
     """Whether the ids begin with the tokenizer's BOS."""
 
 
-def how_of(pair: Pair, positions: str) -> str:
+def how_of(pair: Pair, read_at: str) -> str:
     """Where a pair is read."""
-    return "answer" if pair.identical else positions
+    return "answer" if pair.identical else read_at
 
 
-def readings(model: "mt.Model", pairs: Sequence[Pair], positions: str) -> list[Reading]:
+def readings(model: "mt.Model", pairs: Sequence[Pair], read_at: str) -> list[Reading]:
     """Both members of every pair, in turn; AnswerError where the answers do not differ."""
     return [
-        _reading(model, prompt, how_of(pair, positions))
-        for pair in pairs
-        for prompt in pair.members
+        _reading(model, prompt, how_of(pair, read_at)) for pair in pairs for prompt in pair.members
     ]
 
 
@@ -62,7 +62,11 @@ def _reading(model: "mt.Model", prompt: Prompt, how: str) -> Reading:
         ids = encode(model.tokenizer, prompt.prompt + prompt.own)
     bos = ids[0] == model.tokenizer.bos_token_id
     every = range(min(int(bos), n_prompt - 1), n_prompt)
-    at = {"last": (n_prompt - 1,), "answer": range(n_prompt, len(ids))}.get(how, every)
+    at: Sequence[int] = every
+    if how == "concept":
+        at = (concept_at(model.tokenizer, prompt, own),)
+    elif how in ("last", "answer"):
+        at = (n_prompt - 1,) if how == "last" else range(n_prompt, len(ids))
     return Reading(prompt, tuple(ids), n_prompt, how, tuple(at), bos)
 
 

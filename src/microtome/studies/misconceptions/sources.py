@@ -6,6 +6,7 @@ from typing import Any
 
 from microtome.errors import SiteError
 from microtome.files import digest, sha256_file
+from microtome.studies.misconceptions.concepts import demand_concepts
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.material import factor_pairs, pairs_of
 from microtome.studies.misconceptions.shelf import layers_of, located
@@ -18,6 +19,8 @@ def sources_of(study: Configuration) -> dict[str, Any]:
     pairs = pairs_of(study)
     found = identity_of(study.model, study.adapter)
     _demand_layers(study, found["model"])
+    if study.read_at == "concept":
+        demand_concepts((*pairs, *factor_pairs(study)))
     rows = [prompt.row() for pair in (*pairs, *factor_pairs(study)) for prompt in pair.members]
     found |= {
         "pairs": digest(rows),

@@ -2,8 +2,9 @@
 
 What the model answers (`prompts`), which features fire (`features`), which of them differ between
 the members of minimal pairs, found on one half and tested on the other (`contrast`), whether those
-know the voice or the domain (`factors`), and what ablating them does to
-log p(right) − log p(misconception) beside matched random atoms (`ablate`).
+know the voice or the domain (`factors`), what ablating them does to
+log p(right) − log p(misconception) beside matched random atoms (`ablate`), and all of it in one
+verdict a feature (`verdicts`).
 """
 
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from microtome.studies.misconceptions.prompts import Prompts
 from microtome.studies.misconceptions.rehearsal import stand_in
 from microtome.studies.misconceptions.shelf import layers_of
 from microtome.studies.misconceptions.sources import sources_of
+from microtome.studies.misconceptions.verdicts import Verdicts
 from microtome.studies.misconceptions.warm import Warm, load
 
 
@@ -32,10 +34,11 @@ class Misconceptions(Configuration):
         Question("features", "Which features differ between right and mistaken members?"),
         Question("specific", "Are they of the voice, of what is stated, or of the domain?"),
         Question("cause", "Does the answer change when they are ablated?"),
+        Question("verdict", "Which feature predicts the answer, causes it, and is specific?"),
     )
 
     def chain(self) -> tuple[Step, ...]:
-        return (Prompts(), Features(), Contrast(), Factors(), Ablate())
+        return (Prompts(), Features(), Contrast(), Factors(), Ablate(), Verdicts())
 
     def provenance(self) -> dict[str, Any]:
         return sources_of(self)

@@ -16,7 +16,7 @@ import numpy as np
 from microtome.statistics import Floats
 from microtome.studies.misconceptions.configuration import Configuration
 from microtome.studies.misconceptions.contrasting import Contrast, Feature, contrast, joined, sides
-from microtome.studies.misconceptions.pairs import LABELS, Prompt
+from microtome.studies.misconceptions.pairs import LABELS, Prompt, Role
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,13 @@ def _of_user(layer: int, feature: int, found: Contrast, prompts: Sequence[Prompt
 
 
 def selected(
-    by_layer: Mapping[int, Floats], prompts: Sequence[Prompt], study: Configuration
+    by_layer: Mapping[int, Floats],
+    prompts: Sequence[Prompt],
+    study: Configuration,
+    role: Role = "select",
 ) -> Contrast:
     """The contrast of all layers on the pairs to select on, from activations "prompt d_dict"."""
-    kept = [i for i, p in enumerate(prompts) if p.role == "select"]
+    kept = [i for i, p in enumerate(prompts) if p.role == role]
     pairs = [prompts[i].pair_id for i in kept][::2]
     parts = [
         sides(layer, values[kept], pairs, np.any(values[kept] > 0, axis=0))
