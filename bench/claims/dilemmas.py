@@ -8,8 +8,15 @@ import pandas as pd
 
 from bench.claims.world import Rng, World
 from microtome.lab.claims import Finding
-from microtome.studies.dilemmas import Dilemmas
-from microtome.studies.dilemmas import attribution, choices, held_out, lens, overlap, targets
+from microtome.studies.dilemmas import (
+    Dilemmas,
+    attribution,
+    choices,
+    held_out,
+    lens,
+    overlap,
+    targets,
+)
 from microtome.studies.dilemmas.agreement import Agreement, agreement
 from microtome.studies.dilemmas.suppression import pair_finding
 

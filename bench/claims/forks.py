@@ -9,7 +9,7 @@ from bench.claims.sampling import LAYERS, STUDY, N
 from bench.claims.world import Rng, World
 from microtome.lab.claims import Finding
 from microtome.studies.sampling import deciders_found, forks_found
-from microtome.studies.sampling.decisions import ELSEWHERE, FORK, RANDOM
+from microtome.studies.sampling.decisions import ELSEWHERE, FORK
 from microtome.studies.sampling.largest import largest
 
 
@@ -26,14 +26,14 @@ def method(rng: Rng, effect: float) -> Finding:
 
 def writes(rng: Rng, effect: float) -> Finding:
     """Layers that write exponential amounts at forks and elsewhere; one more at forks."""
-    conditions = (FORK, ELSEWHERE, RANDOM)
+    conditions = (FORK, ELSEWHERE)
     total = rng.exponential(size=(N, len(conditions), len(LAYERS)))
     total[:, 0, 1] += effect
     place = pd.MultiIndex.from_product(
         [[f"p{i}" for i in range(N)], conditions, LAYERS], names=["problem", "condition", "layer"]
     )
     frame = pd.DataFrame({"total": total.ravel()}, index=place).reset_index()
-    _, elsewhere, _ = deciders_found._most(largest(frame, "layer", "total", STUDY), "layer", "")
+    _, elsewhere = deciders_found._most(largest(frame, "layer", "total", STUDY), "layer", "")
     return elsewhere
 
 

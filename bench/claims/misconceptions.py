@@ -1,5 +1,6 @@
 """Tables of the misconceptions study: answers, features on held-out pairs, voices, ablations."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,18 @@ from microtome.studies.misconceptions import Misconceptions, prompts
 from microtome.studies.misconceptions.ablate_findings import ablation_findings
 from microtome.studies.misconceptions.ablate_report import summaries
 from microtome.studies.misconceptions.contrast_findings import contrast_findings
-from microtome.studies.misconceptions.contrasting import Feature, Sides, contrast
+from microtome.studies.misconceptions.contrasting import Contrast, Feature, Sides, contrast
 from microtome.studies.misconceptions.factoring import effects, row
 from microtome.studies.misconceptions.factors_findings import factor_findings
 from microtome.studies.misconceptions.heldout import heldout_rows, separation_rows
-from microtome.studies.misconceptions.relabelling import relabelled
+from microtome.studies.misconceptions.relabelling import Relabelled
 
 N, SETS = 24, 199
 """Pairs of a half, as the study generates them, and random sets of an ablation."""
 FEATURES = tuple(Feature(0, i) for i in range(8))
-STUDY = Misconceptions(model="specimen:world", permutations=20)
+STUDY = Misconceptions(model="specimen:world")
+_TABLES = ("heldout", "separation", "relabelled")
+_HOLDS = Relabelled((), (), ({0: 0.4}, {0: 0.6}))
 _OWN = np.array([2.0, -2.0, *([0.0] * 6)])
 """What the features differ by, correct − misconception, where the labels mean something."""
 
@@ -52,28 +55,33 @@ def _exchanged(rng: Rng, effect: float) -> np.ndarray:
     return np.where(rng.random(N) < 0.5 + effect, 1.0, -1.0)
 
 
-def _heldout(rng: Rng, effect: float, *, relabel: bool) -> dict[str, Finding]:
-    """Features chosen where labels hold, tested where they are exchanged at random."""
-    found = contrast(sides(rng, np.ones(N), _OWN), min_pairs=STUDY.min_pairs, at=STUDY.at)
-    test = sides(rng, _exchanged(rng, effect), _OWN, "t")
-    nothing = Sides(FEATURES, (), *np.zeros((2, 0, len(FEATURES))))
-    made: dict[str, Any] = {
-        "contrast_heldout": heldout_rows(found, test, nothing, STUDY),
-        "contrast_separation": [], "contrast_relabelled": [],
-    }  # fmt: skip
-    if relabel:
-        control = relabelled(found, test, STUDY)
-        made["contrast_separation"] = separation_rows(found, test, control, STUDY)
+@cache
+def _found() -> Contrast:
+    """The features chosen on one half, where labels hold: held-out pairs know nothing of it."""
+    chosen = sides(np.random.default_rng(0), np.ones(N), _OWN)
+    return contrast(chosen, min_pairs=STUDY.min_pairs, at=STUDY.at)
+
+
+def _said(made: dict[str, Any]) -> dict[str, Finding]:
+    """The contrast's findings by what they are about."""
+    nothing = {name: [] for name in (f"contrast_{one}" for one in _TABLES)}
     read = {"features_prompts": pd.DataFrame({"pair_id": [0, 0], "prompt": ["a", "b"]})}
-    return {one.about: one for one in contrast_findings(found, made, read, STUDY)}
+    return {one.about: one for one in contrast_findings(_found(), nothing | made, read, STUDY)}
 
 
 def replicated(rng: Rng, effect: float) -> Finding:
-    return _heldout(rng, effect, relabel=False)["largest feature of correct members"]
+    """The largest feature, on held-out pairs whose labels are exchanged at random or hold."""
+    nothing = Sides(FEATURES, (), *np.zeros((2, 0, len(FEATURES))))
+    test = sides(rng, _exchanged(rng, effect), _OWN, "t")
+    rows = heldout_rows(_found(), test, nothing, STUDY)
+    return _said({"contrast_heldout": rows})["largest feature of correct members"]
 
 
 def separation(rng: Rng, effect: float) -> Finding:
-    return _heldout(rng, effect, relabel=True)["held-out separation"]
+    """The strongest features together, on such pairs; the control is one that holds."""
+    test = sides(rng, _exchanged(rng, effect), _OWN, "t")
+    rows = separation_rows(_found(), test, _HOLDS, STUDY)
+    return _said({"contrast_separation": rows})["held-out separation"]
 
 
 def voice(rng: Rng, effect: float) -> Finding:

@@ -7,12 +7,14 @@ import pandas as pd
 
 from bench.claims.world import Rng, World
 from microtome.lab.claims import Finding
-from microtome.statistics import Columns
+from microtome.statistics import Columns, Interval
 from microtome.studies.dilemmas import Dilemmas, singles
-from microtome.studies.dilemmas.across import Across, across_pairs
+from microtome.studies.dilemmas.across import Across
 from microtome.studies.dilemmas.both_ways import two_way_finding
 from microtome.studies.dilemmas.design import PLACE, mean_over, p_values, tested
 from microtome.studies.dilemmas.effects import _effect, peer_ranks, towards
+from microtome.studies.dilemmas.largest import Largest
+from microtome.studies.dilemmas.largest import largest as most
 from microtome.studies.dilemmas.two_ways import most_distinct
 
 N = 8
@@ -22,7 +24,8 @@ STUDY = Dilemmas(
     model="specimen:world", models=(ONE, OTHER), pairs=(f"{ONE}:{OTHER}", f"{OTHER}:{ONE}"),
     named=(NAMED,),
 )  # fmt: skip
-Rows = list[dict[str, Any]]
+_ROWS = [{"component": name, "unrelated_rms": 0.0} for name in HEADS]
+_COUNTS = {"opposite_gaps": 0, "n_silent": N, "receiver_silent": N}
 
 
 def patches(
@@ -48,24 +51,16 @@ def wide(effects: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(effects, index=index, columns=HEADS[:m])
 
 
-def means(effects: np.ndarray) -> Rows:
-    """A summary of patches without the intervals of single components, which no claim reads."""
-    p = p_values(tested(wide(effects), STUDY))
-    return [
-        {"source": ONE, "target": OTHER, "component": name, "kind": "head", "unrelated_rms": 0.0,
-         "normalised": None, "p_max_t": one, "flips": 0, "flips_anywhere": 0}
-        for name, one in zip(HEADS, p, strict=False)
-    ]  # fmt: skip
+def _pair(gaps: Interval, top: Largest | None, test: Columns) -> Across:
+    """A pair of models as the study's findings read it."""
+    return Across(ONE, OTHER, gaps, top, test, _COUNTS, None)
 
 
 def gap(rng: Rng, effect: float) -> Finding:
     """Two models whose Δ differ by `effect` sd on average, whoever is called the source."""
-    apart = rng.normal(effect, 1, N)
-    frame = towards(patches(np.zeros((N, 1)), apart))
-    counts = {"opposite_gaps": 0, "n_silent": N}
+    frame = towards(patches(np.zeros((N, 1)), rng.normal(effect, 1, N)))
     test = Columns(*([np.ones(0)] * 3), "mean_is_0", 0.0, N, *([np.ones(0)] * 2))
-    own = Across(ONE, OTHER, mean_over(frame, "gap", STUDY), None, test, counts, None)
-    return singles._gap(own, STUDY)
+    return singles._gap(_pair(mean_over(frame, "gap", STUDY), None, test), STUDY)
 
 
 def swaps(rng: Rng, effect: float, level: float = 0.0) -> np.ndarray:
@@ -77,10 +72,10 @@ def swaps(rng: Rng, effect: float, level: float = 0.0) -> np.ndarray:
 
 def largest(rng: Rng, effect: float) -> Finding:
     """Twenty heads whose swaps move Δ either way; one moves it towards the source."""
-    values = swaps(rng, effect)
-    summary = means(values)
-    (pair,) = across_pairs(patches(values, rng.normal(0, 3, N)), summary, STUDY)
-    return singles._single(pair, summary, STUDY)
+    table = wide(swaps(rng, effect))
+    test = tested(table, STUDY)
+    pair = _pair(Interval(0.0, None, None, STUDY.level, N, N), most(table, STUDY, test), test)
+    return singles._single(pair, _ROWS, STUDY)
 
 
 def named(rng: Rng, effect: float) -> Finding:
