@@ -85,7 +85,10 @@ def section(blocks: Blocks) -> str:
     planted = min((n for one in every for _, n in one.planted.values()), default=0)
     parts = [HEADING, _INTRODUCTION.format(planted=planted, enough=ENOUGH)]
     for study in STUDIES:
-        parts += [f"### {study.capitalize()}\n", *_table(one for one in every if one.world.study == study)]
+        parts += [
+            f"### {study.capitalize()}\n",
+            *_table(one for one in every if one.world.study == study),
+        ]
         parts.append("")
     return "\n".join([*parts, _UNTRIED.strip(), _RUNS.rstrip(), *_runs(blocks)]) + "\n"
 
@@ -110,9 +113,13 @@ def _table(every: Iterable[Tried]) -> Iterator[str]:
         world, power = one.world, _power(one.planted)
         enough = "–" if one.enough is None else f"{one.enough:g} ({world.unit})"
         yield (
-            f"| {world.claim} | {world.null} | {world.n} | {counted(one.false, one.tables)} "
-            f"| {power} | {enough} |"
-        ).replace("|z", "\\|z").replace("|²", "\\|²")
+            (
+                f"| {world.claim} | {world.null} | {world.n} | {counted(one.false, one.tables)} "
+                f"| {power} | {enough} |"
+            )
+            .replace("|z", "\\|z")
+            .replace("|²", "\\|²")
+        )
 
 
 def _power(planted: Mapping[float, tuple[int, int]]) -> str:

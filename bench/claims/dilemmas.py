@@ -26,7 +26,7 @@ HEADS = [f"L{i // 4}H{i % 4}" for i in range(12)]
 STATES = ("CC", "CD", "DC", "DD")
 BASE, TUNED = "base", "PT2_COREDe"
 STUDY = Dilemmas(model="specimen:world", models=(BASE, TUNED))
-_SETS = 40
+_SETS = STUDY.random_circuits
 
 
 def behaviour(chances: Sequence[np.ndarray]) -> pd.DataFrame:
@@ -139,7 +139,7 @@ def suppressed(rng: Rng, effect: float) -> Finding:
 
 
 def circuit(rng: Rng, effect: float) -> Finding:
-    """A circuit beside forty random sets: all carry 0.3 of the gap (sd 0.2), it `effect` more."""
+    """A circuit beside its random sets: all carry 0.3 of the gap (sd 0.2), it `effect` more."""
     carried = rng.normal(0.3, 0.2, _SETS + 1)
     carried[0] += effect
     gap = rng.normal(3, 0.3, N)
@@ -159,8 +159,8 @@ def overlapping(rng: Rng, shared: int | None = None) -> list[dict[str, Any]]:
     if shared is not None:
         rest = [head for head in heads if head not in one]
         other = [*one[:shared], *rest[: 6 - shared], *other[6:]]
-    rows = [{"source": "A", "target": "B", "component": c} for c in one]
-    rows += [{"source": "B", "target": "A", "component": c} for c in other]
+    rows = [{"source": "A", "target": "B", "wording": 0, "component": c} for c in one]
+    rows += [{"source": "B", "target": "A", "wording": 1, "component": c} for c in other]
     return overlap.overlaps(pd.DataFrame(rows), {"head": 20, "mlp": 5})
 
 

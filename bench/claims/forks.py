@@ -18,7 +18,7 @@ def method(rng: Rng, effect: float) -> Finding:
     shares = rng.uniform(0.05, 0.3, N)
     rows = [
         {"problem": f"p{i}", "ranking": STUDY.rank_forks, "other_method": None,
-         "chooses_method": rng.random() < share + effect, "share_that_choose": share}
+         "outcome_change": None,         "chooses_method": rng.random() < share + effect, "share_that_choose": share}
         for i, share in enumerate(shares)
     ]  # fmt: skip
     return forks_found._method(rows, rows, STUDY)

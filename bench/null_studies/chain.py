@@ -50,9 +50,7 @@ def findings(run: Computed, null: Null, rng: np.random.Generator) -> list[Findin
     """What the study says of its tables once they are null."""
     every = {name: frame.copy() for own in run.frames.values() for name, frame in own.items()}
     changed = null(every, rng)
-    frames = {
-        step: {name: changed[name] for name in own} for step, own in run.frames.items()
-    }
+    frames = {step: {name: changed[name] for name in own} for step, own in run.frames.items()}
     found: list[Finding] = []
     for step in run.steps:
         conclusion = _concluded(step, run, frames)
