@@ -17,31 +17,31 @@ ENOUGH = 0.8
 _INTRODUCTION = """
 Every registered claim of the three studies, on tables in which it is false by construction and on
 tables with an effect of a stated size. A table goes to the function that makes the study's finding,
-the finding alone to the rule of verdicts (runs.md). *False*: how many null tables have the claim
-supported, with Clopper and Pearson's 95 % interval; 5 % is what is promised, and a claim that also
-predicts a side, or asks for two tests, reaches less. *Power*: the share of {planted:,} tables in
-which the effect is supported. The last column is the least of the tried sizes with a power of
-{enough}, in the unit named; the study's page states it beside the claim. Written by
+the finding alone to the rule of verdicts ([runs](runs.md#verdicts)). *False*: how many null tables
+have the claim supported, with Clopper and Pearson's 95 % interval. 5 % is promised; a claim that
+also predicts a side, or asks for two tests, reaches less. *Power*: the share of tables in which an
+effect of this size is supported, of {planted} tables each. The last column is the least of the
+tried sizes from which on the power is {enough}, in the unit named; the study's page repeats it
+beside the claim. Written by
 
     python -m bench.calibration --claims --page docs/calibration.md
-"""
-_UNTRIED = """
-No table can support a claim whose design gives no p: the largest of many in a single scenario, a
-circuit without held-out wordings, a ratio whose denominator may be 0. Nor the claim that any feature
-differs where none is significant on the pairs to select on: it has no interval. They are
-inconclusive whatever is measured, so they are not simulated.
+
+No table can support a claim whose design gives no p (the largest of many in a single scenario, a
+circuit without held-out wordings, a ratio whose denominator may be 0), nor the claim that any
+feature differs where none is significant on the pairs to select on, which has no interval. They
+are inconclusive whatever is measured, so they are not simulated.
 """
 _RUNS = """
 ### All claims of a run
 
 The same tables, one of each claim, judged as the claims of one run. Without any effect a run should
-have a supported claim in at most 5 % of cases; with the largest effect of the tables above planted
-in every second claim, at most 5 % of the supported claims should be false (a mean over runs, none
-counting as 0).
-
-| study | claims | runs | any supported, no effect | false among supported, half planted | planted ones supported |
-|---|---|---|---|---|---|
+have a supported claim in at most 5 % of cases. With the largest effect of the tables above planted
+in every second claim, at most 5 % of the supported claims should be false (mean over runs).
 """
+_HEAD = (
+    "| study | claims | runs | any supported, no effect | half planted: false among supported "
+    "| planted ones supported |\n|---|---|---|---|---|---|"
+)
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,20 @@ def section(blocks: Blocks) -> str:
     planted = min((n for one in every for _, n in one.planted.values()), default=0)
     parts = [HEADING, _INTRODUCTION.format(planted=planted, enough=ENOUGH)]
     for study in STUDIES:
-        parts += [
-            f"### {study.capitalize()}\n",
-            *_table(one for one in every if one.world.study == study),
-        ]
-        parts.append("")
-    return "\n".join([*parts, _UNTRIED.strip(), _RUNS.rstrip(), *_runs(blocks)]) + "\n"
+        own = [one for one in every if one.world.study == study]
+        parts += [f"### {study.capitalize()}\n", *_table(own), ""]
+    return "\n".join([*parts, _RUNS.lstrip(), _HEAD, *_runs(blocks), ""])
+
+
+def stated(page: str, every: Iterable[Tried]) -> str:
+    """A study's page, whose last cell beside a claim says which effect has enough power."""
+    lines = page.split("\n")
+    for one in every:
+        claim = f"| {_cell(one.world.claim)}"
+        rows = [i for i, line in enumerate(lines) if line.startswith(claim)]
+        for i in rows if one.world.effects else ():
+            lines[i] = "| ".join([*lines[i].split("| ")[:-1], f"{_enough(one)} |"])
+    return "\n".join(lines)
 
 
 def ends(hits: int, n: int) -> tuple[float, float]:
@@ -107,19 +115,20 @@ def counted(hits: int, n: int) -> str:
 
 
 def _table(every: Iterable[Tried]) -> Iterator[str]:
-    yield "| claim | false by construction | n | false | power at | 0.8 at |"
+    yield "| claim | false by construction | n | false | power at | power 0.8 from |"
     yield "|---|---|---|---|---|---|"
     for one in every:
-        world, power = one.world, _power(one.planted)
-        enough = "–" if one.enough is None else f"{one.enough:g} ({world.unit})"
-        yield (
-            (
-                f"| {world.claim} | {world.null} | {world.n} | {counted(one.false, one.tables)} "
-                f"| {power} | {enough} |"
-            )
-            .replace("|z", "\\|z")
-            .replace("|²", "\\|²")
-        )
+        cells = (one.world.claim, one.world.null, one.world.n, counted(one.false, one.tables),
+                 _power(one.planted))  # fmt: skip
+        yield f"| {' | '.join(map(_cell, cells))} | {_enough(one)} |"
+
+
+def _enough(one: Tried) -> str:
+    return "–" if one.enough is None else f"{one.enough:g} {_cell(one.world.unit)}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _power(planted: Mapping[float, tuple[int, int]]) -> str:

@@ -174,23 +174,23 @@ def _world(claim: str, null: str, draw: Any, effects: tuple[float, ...], unit: s
     return World("dilemmas", claim, null, f"{N} scenarios", draw, effects, unit)
 
 
-_SD = "sd of a scenario's value"
+_SD = "sd between scenarios"
 WORLDS = (
     _world("P(defect) hangs on the opponent's last move", "moves exchanged between scenarios",
-           opponent, (0.2, 0.4, 0.6, 0.8), "P(defect)"),
+           opponent, (0.2, 0.4, 0.6, 0.8), "in P(defect)"),
     _world("P(defect) differs from Base", "labels exchanged within scenarios",
-           against_base, (0.1, 0.2, 0.3, 0.4), "P(defect)"),
+           against_base, (0.1, 0.2, 0.3, 0.4), "in P(defect)"),
     _world("a model ends leaning to an action", "actions exchanged between scenarios",
            lean, (0.5, 1, 1.5, 2), _SD),
     _world("a component writes most", "signs drawn at random", written, (0.5, 1, 1.5, 2), _SD),
     _world("a component changes most", "labels exchanged within scenarios",
            changed, (2, 3, 4, 5), _SD),
     _world("a fine-tune loses part of its gap without some weights", "signs drawn at random",
-           lost, (0.2, 0.4, 0.6, 0.8), "share of the gap"),
+           lost, (0.2, 0.4, 0.6, 0.8), "of the gap"),
     _world("suppressed components raise Δ more than random ones", "components of a kind exchanged",
-           suppressed, (0.25, 0.5, 1, 2), "logits each; sd of a prompt's effect 1"),
+           suppressed, (0.25, 0.5, 1, 2), "sd of a prompt's effect, each"),
     _world("a circuit carries more of the gap than random sets", "one of the random sets",
-           circuit, (0.2, 0.4, 0.6, 0.8), "share of the gap; sd of random sets 0.2"),
+           circuit, (0.2, 0.4, 0.6, 0.8), "of the gap (sd of random sets 0.2)"),
     _world("two circuits share more or fewer components than by chance", "random circuits",
-           overlapped, (3, 4, 5, 6), "shared heads of 6 (of 20)"),
+           overlapped, (3, 4, 5, 6), "of 6 heads shared, of 20 there"),
 )  # fmt: skip

@@ -18,7 +18,8 @@ def method(rng: Rng, effect: float) -> Finding:
     shares = rng.uniform(0.05, 0.3, N)
     rows = [
         {"problem": f"p{i}", "ranking": STUDY.rank_forks, "other_method": None,
-         "outcome_change": None,         "chooses_method": rng.random() < share + effect, "share_that_choose": share}
+         "outcome_change": None, "chooses_method": rng.random() < share + effect,
+         "share_that_choose": share}
         for i, share in enumerate(shares)
     ]  # fmt: skip
     return forks_found._method(rows, rows, STUDY)
@@ -66,14 +67,14 @@ def _world(claim: str, null: str, draw: Any, effects: tuple[float, ...], unit: s
     return World("sampling", claim, null, f"{N} problems", draw, effects, unit)
 
 
-_LOGITS = "logits; mean of the other amounts 1"
+_LOGITS = "logits (mean of other amounts 1)"
 WORLDS = (
     _world("the top fork chooses the method", "the top fork drawn at random",
-           method, (0.2, 0.4, 0.6, 0.7), "share of solutions"),
+           method, (0.2, 0.4, 0.6, 0.7), "of solutions beyond chance"),
     _world("the largest layer writes another amount at forks", "fork and control exchanged",
            writes, (1, 2, 3, 4), _LOGITS),
     _world("ablating the top component moves more than a random one", "top and random exchanged",
            ablated, (1, 2, 3, 4), _LOGITS),
     _world("its contribution predicts the sign of its ablation", "signs exchanged at random",
-           sign, (0.2, 0.3, 0.4, 0.45), "share of forks"),
+           sign, (0.2, 0.3, 0.4, 0.45), "of forks beyond one half"),
 )  # fmt: skip

@@ -134,10 +134,10 @@ def _world(claim: str, null: str, draw: Any, effects: tuple[float, ...], unit: s
     return World("misconceptions", claim, null, f"{N} pairs", draw, effects, unit)
 
 
-_RIGHT = "share of held-out pairs with their own label beyond one half; differences of 2 sd"
+_RIGHT = "of held-out pairs beyond one half, by 2 sd each"
 WORLDS = (
     _world("the more probable answer goes with the label", "labels exchanged within pairs",
-           answered, (0.1, 0.2, 0.25, 0.3), "share of prompts beyond one half"),
+           answered, (0.1, 0.2, 0.25, 0.3), "of prompts beyond one half"),
     _world("the largest feature of a side differs on held-out pairs",
            "labels of held-out pairs exchanged", replicated, (0.2, 0.3, 0.4, 0.5), _RIGHT),
     _world("the strongest features tell held-out members apart",
@@ -147,5 +147,5 @@ WORLDS = (
            _RIGHT.replace("held-out pairs", "pairs outside")),
     _world("without the features Δ moves as predicted, beyond random sets",
            "random atoms of the same size", ablated, (0.2, 0.4, 0.6, 0.8),
-           "nats; sd of random sets 0.2"),
+           "nats (sd of random sets 0.2)"),
 )  # fmt: skip

@@ -111,14 +111,14 @@ def _world(
     return World("dilemmas", claim, null, f"{N} scenarios", draw, effects, unit)
 
 
-_SD = "sd of a scenario's value"
+_SD = "sd between scenarios"
 WORLDS = (
     _world("the mean Δ of a pair differ", "labels exchanged within scenarios",
            gap, (0.5, 1, 1.5, 2), _SD),
     _world("a component swapped alone changes Δ most", "signs of effects drawn at random",
-           largest, (4, 6, 8, 10), "logits; t with 3 degrees of freedom"),
+           largest, (4, 6, 8, 10), "logits (t with 3 degrees of freedom)"),
     _world("a named component is unlike others of its kind", "another of its kind in its place",
-           named, (1, 2, 3, 4), "logits; t with 3 degrees of freedom"),
+           named, (1, 2, 3, 4), "logits (t with 3 degrees of freedom)"),
     _world("a component moves Δ towards its owner both ways", "signs of effects drawn at random",
            distinct, (2, 3, 4, 5), _SD),
     _world("a component moves Δ towards its owner both ways", "one head moves it, one way alone",

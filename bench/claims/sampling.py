@@ -158,13 +158,13 @@ def _world(claim: str, null: str, draw: Any, effects: tuple[float, ...], unit: s
     return World("sampling", claim, null, f"{N} problems", draw, effects, unit)
 
 
-_FAR = "√mean|z|²; sd of a problem's distance 0.2"
-_VARIANCE = "the first variance; sd of a problem's 0.35"
+_FAR = "√mean|z|² (sd between problems 0.28)"
+_VARIANCE = "of the first variance (sd between problems 0.35)"
 WORLDS = (
     _world("completions of one problem differ", "halves of different completions paired",
-           differ, (0.01, 0.02, 0.03, 0.04), "mean |z|²; sd of a problem's 0.02"),
+           differ, (0.01, 0.02, 0.03, 0.04), "of mean |z|² (sd between problems 0.02)"),
     _world("the halves of a completion depend on each other", "halves err independently",
-           halves, (0.025, 0.05, 0.075, 0.1), "share of split halves"),
+           halves, (0.025, 0.05, 0.075, 0.1), "of split halves"),
     _world("the variance changes with temperature", "a problem's temperatures exchanged",
            hotter, (0.25, 0.5, 0.75, 1), _VARIANCE),
     _world("the variance changes with length", "a problem's lengths exchanged",
@@ -176,9 +176,9 @@ WORLDS = (
     _world("forcing the oracle's beginning changes the distance",
            "forced and free completions exchanged", drift, (0.1, 0.2, 0.3, 0.4), _FAR),
     _world("right solutions form separate groups", "solutions of one cloud",
-           separate, (0.2, 0.4, 0.6, 0.8), "share of problems"),
+           separate, (0.2, 0.4, 0.6, 0.8), "of problems"),
     _world("clusters agree with the known methods", "labels permuted",
-           agreement, (0.05, 0.1, 0.2, 0.3), "adjusted Rand index; sd of a problem's 0.1"),
+           agreement, (0.05, 0.1, 0.2, 0.3), "ARI (sd between problems 0.1)"),
     _world("a judge tells clusters apart", "labels permuted within problems",
-           judged, (0.2, 0.4, 0.6, 0.8), "share called different"),
+           judged, (0.2, 0.4, 0.6, 0.8), "in the share called different"),
 )  # fmt: skip

@@ -116,9 +116,18 @@ STUDY = NullStudy(
         "a fine-tune loses part of its gap without some weights": ", weights",
     },
     {
-        "^a named component": "the tiny model has 8 heads, and a rank needs 20; by tables alone",
-        "^a circuit carries": "a set searched in random weights does carry more; by tables alone",
-        "^two circuits share": "circuits of one pair do overlap in random weights; by tables alone",
+        ", L[0-9]+H[0-9]+ ": (
+            "a named component is unlike others of its kind",
+            "the tiny model has 8 heads and a rank needs 20",
+        ),
+        "share of the gap$": (
+            "a circuit carries more of the gap than random sets",
+            "a set that is searched in random weights does carry more",
+        ),
+        "^circuits ": (
+            "two circuits share more or fewer components than by chance",
+            "circuits of one pair of random models do overlap",
+        ),
     },
     worlds,
 )

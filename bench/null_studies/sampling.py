@@ -120,10 +120,19 @@ STUDY = NullStudy(
         "right solutions form separate groups": "^separate groups",
         "a judge tells clusters apart": "^judge",
     },
-    {
-        "^wrong against right": "random weights solve nothing; by tables alone",
-        "^top fork at the choice": "random text has no method; by tables alone",
-        "^clusters against known": "random text has no method; by tables alone",
+    {  # claims that are tried by tables alone
+        "^wrong against right": (
+            "wrong completions lie farther or nearer than right ones",
+            "random weights solve nothing, so nothing is graded",
+        ),
+        "^top fork at the choice": (
+            "the top fork chooses the method",
+            "random text has no method",
+        ),
+        "^clusters against known": (
+            "clusters agree with the known methods",
+            "random text has no method",
+        ),
     },
     worlds,
 )

@@ -16,13 +16,13 @@ class NullStudy:
     """A study on tiny models of random weights, with labels exchanged as its claims' nulls say.
 
     `claims` maps a claim, as the study's page names it, to a pattern of "about | unit" of its
-    findings; `exceptions` maps one to the reason why these worlds are no null of it.
+    findings; `exceptions` maps such a pattern to a claim that is not judged there, and the reason.
     """
 
     study: str
     null: str
     claims: Mapping[str, str]
-    exceptions: Mapping[str, str]
+    exceptions: Mapping[str, tuple[str, str]]
     worlds: Callable[[int, Path], Iterator[list[Finding]]]
     """From a model's number and an empty folder: the findings of each of its worlds."""
 
