@@ -1,10 +1,13 @@
-"""How often the intervals and tests of `microtome.statistics` are right, by simulation.
+"""How often intervals, tests and claims are right, by simulation: docs/calibration.md.
 
-Each cell draws data sets of a known truth and calls the shipped function. Results go to a file of
-one line per block of simulations, so that a killed run goes on; docs/calibration.md is written from
-it.
+Statistics: each cell draws data sets of a known truth and calls the shipped function. Claims:
+tables of each claim's null and of planted effects go to the study's own function. Studies: whole
+studies in null worlds. Results go to files of one line per block or world, so that a killed run
+goes on; the page keeps the sections that are not asked for.
 
     python -m bench.calibration --statistics [--simulations 4000] [--only "2 within"]
+    python -m bench.calibration --claims [--tables 2000] [--only dilemmas]
+    python -m bench.calibration --studies [--worlds 20] [--only sampling]
 """
 
 import argparse
@@ -75,16 +78,7 @@ def simulate(cells: Sequence[Cell], simulations: int, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--statistics", action="store_true", help="intervals and tests")
-    parser.add_argument("--clusters", action="store_true", help="tests for the number of clusters")
-    parser.add_argument("--simulations", type=int, default=4000, help="data sets per cell")
-    parser.add_argument("--only", default="", help="cells whose name contains this")
-    parser.add_argument("--results", type=Path, default=Path(".build/calibration.jsonl"))
-    parser.add_argument(
-        "--page", type=Path, default=None, help="write the page, docs/calibration.md"
-    )
-    asked = parser.parse_args()
+    asked = _asked()
     if asked.clusters:
         subprocess.run([sys.executable, str(CLUSTERS)], check=True)
     if asked.statistics:
@@ -94,6 +88,34 @@ def main() -> None:
         print("\n".join(lines))
         if asked.page:
             calibration_page.write(asked.page, cells, read(asked.results))
+    if asked.claims:
+        from bench import claims_command
+
+        claims_command.claims(asked.only, asked.tables, asked.claims_results, asked.page)
+    if asked.studies:
+        from bench import claims_command
+
+        claims_command.studies(asked.only, asked.worlds, asked.studies_results, asked.page)
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--statistics", action="store_true", help="intervals and tests")
+    parser.add_argument("--clusters", action="store_true", help="tests for the number of clusters")
+    parser.add_argument("--claims", action="store_true", help="claims, on simulated tables")
+    parser.add_argument("--studies", action="store_true", help="whole studies in null worlds")
+    parser.add_argument("--simulations", type=int, default=4000, help="data sets per cell")
+    parser.add_argument("--tables", type=int, default=2000, help="null tables per claim")
+    parser.add_argument("--worlds", type=int, default=20, help="null worlds per study")
+    parser.add_argument("--only", default="", help="cells, claims or studies named with this")
+    parser.add_argument("--results", type=Path, default=Path(".build/calibration.jsonl"))
+    for part in ("claims", "studies"):
+        default = Path(f".build/calibration_{part}.jsonl")
+        parser.add_argument(f"--{part}-results", type=Path, default=default)
+    parser.add_argument(
+        "--page", type=Path, default=None, help="write the page, docs/calibration.md"
+    )
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

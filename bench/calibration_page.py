@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.calibration_cells import BLOCK, Cell, Measure
 from bench.calibration_text import INTRODUCTION, SECTIONS
+from bench.page import put
 
 Blocks = Mapping[str, Mapping[int, dict]]
 
@@ -65,12 +66,12 @@ def _line(one: Measured) -> str:
 
 
 def write(path: Path, cells: Sequence[Cell], blocks: Blocks) -> None:
-    """The page of docs: what each cell is, and every figure."""
+    """The page of docs: what each cell is, and every figure; later sections stay as they are."""
     every = measured(cells, blocks)
     parts = [INTRODUCTION.format(simulations=f"{_simulations(every, blocks):,}")]
     for section, of in groupby(every, key=lambda one: one.cell.section):
         parts += [f"## {section[2:].capitalize()}\n\n{SECTIONS[section]}\n", *_tables(list(of))]
-    path.write_text("\n".join(parts))
+    put(path, "", "\n".join(parts))
 
 
 def _simulations(every: Iterable[Measured], blocks: Blocks) -> int:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from bench.claims.misconceptions import ablations
 
 from microtome.lab.run import run
 from microtome.lab.terminal import Terminal
@@ -58,31 +59,6 @@ def test_few_random_sets_are_named_as_too_few_for_their_correction(record):
     assert "raise --controls" in text
 
 
-def tables(changes, random):
-    """Ablations of one layer a side; `changes` and `random` by side."""
-    results, controls, features = [], [], []
-    for i, side in enumerate(changes):
-        place = {"layer": i // 2, "side": side.split()[0], "features": str(i)}
-        results += [
-            {**place, "change": c, "headline": True, "pair_id": f"p{n}"}
-            for n, c in enumerate(changes[side])
-        ]
-        controls += [
-            {**place, "mean_change": c, "tokens": 9, "target_size": 2.0, "size": 2.0}
-            for c in random[side]
-        ]
-        features.append({**place, "feature": i, "token_detector": False, "without": 0.0,
-                         "injected": 0.0, "natural": 1.0, "p_max_t": 0.01})  # fmt: skip
-    prompts = {"role": ["select"], "read": ["last"], "pair_id": ["p"]}
-    contrast = {"layer": [0, 0, 1], "feature": [0, 1, 2], "p_max_t": [0.01, 0.01, 0.5]}
-    frames = {
-        "ablate_results": results, "ablate_controls": controls, "ablate_features": features,
-        "features_prompts": prompts, "contrast": contrast,
-        "features_dictionaries": {"layer": [0, 1], "stand_in": ["", ""]},
-    }  # fmt: skip
-    return {name: pd.DataFrame(frame) for name, frame in frames.items()}
-
-
 @pytest.fixture
 def made():
     rng = np.random.default_rng(0)
@@ -92,7 +68,7 @@ def made():
     changes["misconception"] += 8
     random = {side: rng.normal(size=199) for side in sides}
     study = Misconceptions(model="specimen:world")
-    given = tables(changes, random)
+    given = ablations(changes, random)
     return summaries(given, study), given, study
 
 

@@ -3,12 +3,18 @@
 The null is that labels say nothing: they are permuted among the items of one problem.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from microtome.errors import InputError
+from microtome.statistics import Floats
+
+_BLOCK = 500
+"""Permutations that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +55,38 @@ def within_between(
         raise InputError("The test needs pairs within clusters and pairs between them.")
     items = np.unique(np.concatenate([left, right]))
     homes = np.zeros(len(items)) if problems is None else np.asarray(problems)[items]
-    groups = [items[homes == home] for home in np.unique(homes)]
-    rng = np.random.default_rng(seed)
     observed = called[apart].mean() - called[~apart].mean()
     reached = valid = 0
-    for _ in range(draws):
-        shuffled = names.copy()
-        for group in groups:
-            shuffled[group] = rng.permutation(names[group])
-        across = shuffled[left] != shuffled[right]
-        if across.all() or not across.any():
-            continue
-        valid += 1
-        reached += called[across].mean() - called[~across].mean() >= observed - 1e-12
+    for shuffled in _permuted(names, homes, items, draws, seed):
+        gaps = _gaps(shuffled[:, left] != shuffled[:, right], called)
+        valid += len(gaps)
+        reached += int((gaps >= observed - 1e-12).sum())
     return Contrast(
         float(called[apart].mean()), float(called[~apart].mean()), (reached + 1) / (valid + 1),
         int(apart.sum()), int((~apart).sum()),
     )  # fmt: skip
+
+
+def _permuted(
+    names: NDArray[Any], homes: NDArray[Any], items: NDArray[np.intp], draws: int, seed: int
+) -> Iterator[NDArray[Any]]:
+    """Blocks "draw item" of labels permuted among the items of one home."""
+    rng = np.random.default_rng(seed)
+    for start in range(0, draws, _BLOCK):
+        shuffled = np.tile(names, (min(_BLOCK, draws - start), 1))
+        for home in np.unique(homes):
+            group = items[homes == home]
+            shuffled[:, group] = rng.permuted(shuffled[:, group], axis=1)
+        yield shuffled
+
+
+def _gaps(across: NDArray[np.bool_], called: Floats) -> Floats:
+    """Distinct rate between clusters minus within them "draw", of draws with pairs of both kinds.
+
+    `across` "draw pair" says which pairs lie between clusters, `called` "pair" which are distinct.
+    """
+    between = across.sum(1)
+    both = (between > 0) & (between < across.shape[1])
+    hits, between = (across[both] @ called), between[both]
+    gaps: Floats = hits / between - (called.sum() - hits) / (across.shape[1] - between)
+    return gaps

@@ -8,7 +8,7 @@ effects are positive and both differ from 0 by the configured test (max-T over a
 from typing import TYPE_CHECKING, Any
 
 from microtome.lab.claims import Claim, Evidence, Finding
-from microtome.studies.dilemmas.claims import EXCHANGED, LEAST_LOGITS, measured, undesigned
+from microtome.studies.dilemmas.claims import LEAST_LOGITS, SIGNS, measured, undesigned
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.effects import title, towards
 from microtome.studies.dilemmas.players import players
@@ -84,14 +84,14 @@ def two_way_finding(rows: Rows, best: TwoWay | None, study: Configuration) -> Fi
     if best is None:
         alone = f"A single scenario cannot measure which component distinguishes {both} most."
         nothing = Evidence(unit=TOWARDS, n=len(rows), detail=_counts(rows, study))
-        return Finding(alone, nothing, about, question, undesigned(LEAST_LOGITS, EXCHANGED))
+        return Finding(alone, nothing, about, question, undesigned(LEAST_LOGITS, SIGNS))
     value, names = best.size.value, list(dict.fromkeys(best.chosen))
     moved = max(row["unrelated_rms"] for row in rows if row["component"] in names)
     size = f"the weaker way {value:+.2f} logits"
     named = " or ".join(names)
     above = f"{named} moves Δ towards its owner both ways between {both}: {size}."
     claim = Claim(
-        p=_claim_p(rows, best), least=LEAST_LOGITS, side=1, false_in=EXCHANGED, above=above,
+        p=_claim_p(rows, best), least=LEAST_LOGITS, side=1, false_in=SIGNS, above=above,
         control_holds=specific(value, moved, shown=best.size.excludes(0)),
     )  # fmt: skip
     detail = f"{unspecific(value, moved)}{_counts(rows, study)}"

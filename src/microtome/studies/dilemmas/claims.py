@@ -19,6 +19,9 @@ LEAST_SHARE = 0.1
 """Smallest effect of interest as a share: a tenth of the gap between two models."""
 
 EXCHANGED = "the labels of the two models exchanged at random within scenarios"
+SIGNS = "the signs of what a swap changes drawn at random for each scenario"
+"""Exchanged labels are no null of a swap: a component that carries the gap moves Δ towards the
+source whichever of the two is called that."""
 ACTIONS = "the two actions exchanged at random between scenarios"
 
 

@@ -7,6 +7,7 @@ from microtome.studies.dilemmas.across import Across
 from microtome.studies.dilemmas.claims import (
     EXCHANGED,
     LEAST_LOGITS,
+    SIGNS,
     largest_claim,
     largest_evidence,
     measured,
@@ -68,12 +69,12 @@ def _single(pair: Across, own: Rows, study: Configuration) -> Finding:
     if top is None:
         alone = f"{name}: a single scenario cannot measure the largest of many effects."
         nothing = Evidence(unit=TOWARDS, n=pair.gap.n, detail=rest)
-        return Finding(alone, nothing, about, QUESTION, undesigned(LEAST_LOGITS, EXCHANGED))
+        return Finding(alone, nothing, about, QUESTION, undesigned(LEAST_LOGITS, SIGNS))
     moved = max(row["unrelated_rms"] for row in own if row["component"] in top.chosen)
     size = f"{abs(top.value):.2f} logits"
     most = f"{name}: swapped alone, {top.component} changes Δ most, {size}"
     claim = largest_claim(
-        top, least=LEAST_LOGITS, false_in=EXCHANGED,
+        top, least=LEAST_LOGITS, false_in=SIGNS,
         named=(f"{most} towards the source.", f"{most} away from the source."),
         unsettled=f"{name}: the largest change of Δ, by {top.component}, is {size}.",
         control_holds=specific(top.value, moved, shown=top.size.excludes(0)),
