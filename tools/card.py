@@ -58,7 +58,7 @@ def exclusion(found: Mapping[str, Any]) -> str:
     names = sorted({hit["name"] for hit in found["hits"]})
     many = len({hit["document"] for hit in found["hits"]})
     of = f"of the {found['documents']:,} training documents hold"
-    what = f"any of the {found['excluded']:,} excluded texts"
+    what = f"one of the {found['excluded']:,} excluded texts"
     return f"{many} {of} {what}: {', '.join(names)}." if names else f"None {of}s {what}."
 
 
