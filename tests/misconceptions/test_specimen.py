@@ -52,13 +52,15 @@ def test_features_survive_on_held_out_pairs_and_none_with_labels_exchanged(layer
     assert separation["auroc_low"] > separation["relabelled_high"]
 
 
-def test_ablation_moves_the_answer_as_predicted_beyond_every_random_set(layer):
+def test_ablation_moves_the_answer_as_predicted_beyond_random_sets(layer, study):
     product = layer_product(layer)
     results, controls = product.tables["ablate_results"], product.tables["ablate_controls"]
     for side, sign in (("correct", -1), ("misconception", 1)):
         change = [r["change"] for r in results if r["side"] == side and r["headline"]]
         random = [r["mean_change"] for r in controls if r["side"] == side]
         assert len(random) == 199
-        assert sign * np.mean(change) > max(sign * r for r in random)
+        reached = sum(sign * r >= sign * np.mean(change) for r in random)
+        print(f"{side}: {np.mean(change):+.2f}, {reached} of 199 sets reach it")
+        assert (1 + reached) / 200 <= study.alpha
         assert sign * np.mean(change) > 1, "nats: it is no small effect either"
     assert all(audit.passed for audit in product.audits)
