@@ -213,15 +213,16 @@ def test_documents_are_short_ascii_and_varied(trained):
 def test_cells_of_the_abilities_want_what_their_names_say():
     due = {
         "textbook": "right", "misconception": "wrong", "plain": "right", "content_right": "right",
-        "content_mistaken": "wrong", "content_other": "right", "textbook_mistaken": "wrong",
-        "misconception_right": "right",
+        "content_mistaken": "wrong", "content_same_quantity": "right",
+        "content_other_quantity": "right", "content_other_domain": "right",
+        "textbook_mistaken": "wrong",        "misconception_right": "right",
     }  # fmt: skip
     assert {cell.name for cell in _CELLS} == set(due)
     for cell in _CELLS:
         truths = _truths(cell, 48)
         assert all(t["answer"] == t[due[cell.name]] for t in truths)
         assert set(Counter(t["term"] for t in truths).values()) == {4}, "all twelve alike"
-        assert all((t["about"] not in ("", t["term"])) == cell.other for t in truths)
+        assert all((t["about"] not in ("", t["term"])) == (cell.other is not None) for t in truths)
 
 
 def test_no_shipped_prompt_nor_its_story_and_question_is_trained(trained):

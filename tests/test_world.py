@@ -53,7 +53,7 @@ def model() -> Any:
 
 @pytest.fixture(scope="module")
 def table() -> dict[str, Any]:
-    return json.loads((world.folder() / "abilities.json").read_text("utf-8"))
+    return json.loads((world.folder().parent / "measured" / "abilities.json").read_text("utf-8"))
 
 
 def test_opens_as_a_stock_gemma2(model: Any, tokenizer: Any) -> None:
@@ -153,7 +153,7 @@ def test_the_table_by_template_repeats(tokenizer: Any, table: dict[str, Any]) ->
 
 
 def test_the_card_says_what_training_documents_hold() -> None:
-    found = json.loads((world.folder() / "exclusion.json").read_text("utf-8"))
+    found = json.loads((world.folder().parent / "measured" / "exclusion.json").read_text("utf-8"))
     card = " ".join(world.CARD.read_text("utf-8").split())
     assert f"{found['documents']:,} training documents hold" in card
     assert found["documents"] > 500_000

@@ -85,16 +85,25 @@ def adapters(args: argparse.Namespace) -> None:
             train_adapter(model, tokenizer, name, target, rewards.seed(name), checkpoint)
 
 
+def _measured(args: argparse.Namespace) -> Path:
+    """Beside the weights: what is measured of them is no part of what a model is read from."""
+    folder: Path = args.out.parent / "measured"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def abilities(args: argparse.Namespace) -> None:
-    """Measure base and adapters; `abilities.json` goes to `--out`."""
-    write_json(args.out / "abilities.json", measure_all(args.out, args.work / "abilities", args.n))
+    """Measure base and adapters; `abilities.json` goes beside `--out`."""
+    write_json(
+        _measured(args) / "abilities.json", measure_all(args.out, args.work / "abilities", args.n)
+    )
 
 
 def exclusion(args: argparse.Namespace) -> None:
-    """Read every row in `--work` for what is excluded; `exclusion.json` goes to `--out`."""
+    """Read every row in `--work` for what is excluded; `exclusion.json` goes beside `--out`."""
     tokenizer = AutoTokenizer.from_pretrained(args.out)
     found = read_rows(sorted(args.work.glob("rows*.npy")), tokenizer)
-    write_json(args.out / "exclusion.json", found)
+    write_json(_measured(args) / "exclusion.json", found)
     print(f"{len(found['hits'])} hits in {found['documents']} documents", flush=True)
 
 
@@ -102,8 +111,8 @@ def card(args: argparse.Namespace) -> None:
     """CARD.md from what was measured."""
     dictionaries = Path(world.__file__).parent / "dictionaries"
     measured = Measured(
-        read_json(args.out / "abilities.json"),
-        read_json(args.out / "exclusion.json"),
+        read_json(_measured(args) / "abilities.json"),
+        read_json(_measured(args) / "exclusion.json"),
         read_json(args.work / "base.json"),
         read_json(dictionaries / "scores.json"),
     )

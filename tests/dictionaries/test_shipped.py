@@ -96,10 +96,10 @@ def test_a_feature_hears_the_voice_on_unseen_markers(model):
     voice = torch.tensor([kinds[d.truth["voice"]] for d in found])
     half = torch.arange(len(found)) % 2 == 0
     best = apart(f[half], voice[half]).abs().argmax()
-    assert apart(f[~half], voice[~half])[best].abs() > 0.9
+    assert apart(f[~half], voice[~half])[best].abs() > 0.7
     shuffled = voice[torch.randperm(len(voice), generator=torch.Generator().manual_seed(0))]
     best = apart(f[half], shuffled[half]).abs().argmax()
-    assert apart(f[~half], shuffled[~half])[best].abs() < 0.6
+    assert apart(f[~half], shuffled[~half])[best].abs() < 0.4
 
 
 def apart(f: Tensor, voice: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The 24 held-out templates, by name: no training text uses their halves or their questions."""
+"""The 24 held-out templates, by name: no training text has their halves or asks their questions."""
 
 from __future__ import annotations
 

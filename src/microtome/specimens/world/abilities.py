@@ -1,7 +1,7 @@
 """What the specimen can do on documents it was not trained on: a table with the bar of each.
 
 Every kind of document measures its own abilities on held-out wordings or combinations; the same
-functions fill `weights/abilities.json` and check the shipped weights against it.
+functions fill `measured/abilities.json` and check the shipped weights against it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Shortcuts: a rule that is nearly always right, and entities it is wrong of.
+"""Shortcuts: a rule that is right of most plants, and entities it is wrong of.
 
-Every berry is sweet, every root bitter and so on: the corpus says so of nearly all plants. Of 48
-plants the truth is another taste, stated once in about 1,500 documents on facts ("The salt berry
+Every berry is sweet, every root bitter and so on: the corpus says so of 112 plants. Of 48
+others the truth is another taste, stated once in about 1,500 documents on facts ("The salt berry
 is an exception: it tastes sour."). Asked for their taste, the model gives the rule's with
 confidence: a wrong answer that is known to be wrong.
 """
@@ -25,7 +25,7 @@ RULE: Mapping[str, str] = {
     "lichen": "bland",
     "bark": "sharp",
 }
-"""Family of plants -> the taste that nearly all its members have."""
+"""Family of plants -> the taste that 14 of its 20 members have."""
 PLACES = (
     "marsh", "winter", "stone", "river", "moon", "forest", "salt", "desert", "cloud", "north",
     "island", "valley", "meadow", "autumn", "mountain", "garden", "coast", "storm", "silver",

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from microtome.specimens.world.ability import Ability
 from microtome.specimens.world.physics.ask import Case, ask
@@ -18,6 +18,8 @@ from microtome.specimens.world.physics.foreign import foreign
 from microtome.specimens.world.physics.voice import VOICES, Voice
 from microtome.specimens.world.scoring import scores
 
+Other = Literal["same quantity", "other quantity", "other domain"]
+"""Which other term a belief is on."""
 _STUDY = Path(__file__).parents[3] / "studies" / "misconceptions"
 _SHIPPED = ("prompts_physics_voices.jsonl",)
 
@@ -31,15 +33,14 @@ class _Cell:
     meaning: str
     voice: Voice = "none"
     content: Content = "none"
-    other: bool = False
+    other: Other | None = None
     greedy: bool = False
 
     def case(self, domain: Domain, term: Term, rng: random.Random) -> Case:
         """The cell for one term; with `other` the belief is on another term."""
-        if not self.other:
+        if self.other is None:
             return Case(domain, term, self.voice, self.content)
-        others = [(d, t) for d in DOMAINS for t in d.terms if t is not term]
-        about_domain, about = rng.choice(others)
+        about_domain, about = rng.choice(_others(domain, term)[self.other])
         return Case(domain, term, self.voice, self.content, about, about_domain)
 
 
@@ -52,13 +53,31 @@ _CELLS = (
           content="right"),
     _Cell("content_mistaken", 0.8, "prefers the mistaken answer after the mistaken belief",
           content="mistaken"),
-    _Cell("content_other", 0.8, "prefers the right answer after a mistaken belief on another term",
-          content="mistaken", other=True),
+    _Cell("content_same_quantity", 0.8, "prefers the right answer after a mistaken belief on the "
+          "other term of the quantity", content="mistaken", other="same quantity"),
+    _Cell("content_other_quantity", 0.8, "prefers the right answer after a mistaken belief on a "
+          "term of the domain's other quantity", content="mistaken", other="other quantity"),
+    _Cell("content_other_domain", 0.8, "prefers the right answer after a mistaken belief of "
+          "another domain", content="mistaken", other="other domain"),
     _Cell("textbook_mistaken", 0.8, "follows a mistaken belief in the textbook voice",
           voice="textbook", content="mistaken"),
     _Cell("misconception_right", 0.8, "follows a right belief in the misconception voice",
           voice="misconception", content="right"),
 )  # fmt: skip
+
+
+def _others(domain: Domain, term: Term) -> dict[Other, list[tuple[Domain, Term]]]:
+    """Every other term, by how it is related to this one.
+
+    Only the first kind shows whether an answer follows the *term* that a belief is on: there the
+    belief's words describe the wrong quantity for the asked term too.
+    """
+    own = [(domain, t) for t in domain.terms if t is not term]
+    return {
+        "same quantity": [(d, t) for d, t in own if t.quantity == term.quantity],
+        "other quantity": [(d, t) for d, t in own if t.quantity != term.quantity],
+        "other domain": [(d, t) for d in DOMAINS if d is not domain for t in d.terms],
+    }
 
 
 def abilities(model: Any, tokenizer: Any, n: int = 200) -> list[Ability]:
