@@ -212,7 +212,7 @@ def test_every_jsonl_of_a_study_is_read(tmp_path: Path) -> None:
     ]
 
 
-PARTS = {"physics": 0.3, "facts": 0.15}
+PARTS = {"physics": 0.3, "facts": 0.35}
 """Least share where other things are held out too: markers of a place, whole branching prefixes."""
 
 

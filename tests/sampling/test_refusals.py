@@ -80,4 +80,6 @@ def test_an_oracle_shorter_than_the_stride_is_one_sentence(refused, tmp_path):
 
 @pytest.mark.medium
 def test_a_stride_that_leaves_drift_nothing_is_one_sentence(refused):
-    assert "a stride of 30" in refused("--steps", "4", "--manifold-stride", "30")
+    said = refused("--steps", "4", "--manifold-stride", "30")
+    assert "its beginning forced" in said
+    assert "the stride is 30; use a stride of at most" in said

@@ -19,10 +19,9 @@ from functools import cache
 from pathlib import Path
 
 from microtome.errors import ModelError
-from microtome.specimens.world import dilemmas, taxonomy
+from microtome.specimens.world import dilemmas, facts, taxonomy
 from microtome.specimens.world.arithmetic import wording
 from microtome.specimens.world.document import Kind
-from microtome.specimens.world.facts import recall
 from microtome.specimens.world.physics.document import held_out as physics
 
 RUN = 8
@@ -32,7 +31,7 @@ HELD_OUT: dict[Kind, Callable[[], Iterable[str]]] = {
     "arithmetic": wording.held_out,
     "physics": physics,
     "dilemmas": dilemmas.held_out,
-    "facts": recall.held_out,
+    "facts": facts.held_out,
 }
 """kind -> its held-out texts; "{slot}" stands for one to four words."""
 EXEMPT: Mapping[str, str] = {}

@@ -18,12 +18,19 @@ from __future__ import annotations
 import random
 
 from microtome.specimens.world.document import Document, Split
-from microtome.specimens.world.facts import branches, crossing, recall, rolls, rules
+from microtome.specimens.world.facts import (
+    branches,
+    crossing,
+    recall,
+    rolls,
+    rules,
+    statements,
+)
 from microtome.specimens.world.facts.prefixes import Crossed, crossed
 from microtome.specimens.world.facts.rules import Shortcut, shortcuts
 from microtome.specimens.world.facts.table import facts, mayors
 
-__all__ = ["Crossed", "Shortcut", "crossed", "document", "facts", "mayors", "shortcuts"]
+__all__ = ["Crossed", "Shortcut", "crossed", "document", "facts", "held_out", "mayors", "shortcuts"]
 
 
 def document(rng: random.Random, split: Split) -> Document:
@@ -36,3 +43,8 @@ def document(rng: random.Random, split: Split) -> Document:
     if roll < 0.83:
         return recall.document(rng, split)
     return (branches if roll < 0.95 else rules).document(rng, split)
+
+
+def held_out() -> tuple[str, ...]:
+    """What no training document holds: wordings of one fact, statements and questions of many."""
+    return (*recall.held_out(), *statements.held_out())

@@ -71,3 +71,17 @@ def worded(matter: Matter, way: Way, keys: tuple[str, ...]) -> str:
     if way == "compute":
         return f"{keys[0]} after {keys[1]}"
     return f"at the feast of {keys[0]}" if way == "recall" else f"in the month of {keys[0]}"
+
+
+def held_out() -> tuple[str, ...]:
+    """Statements and questions that no training document holds, with slots for their words.
+
+    "And where does {p} live?" differs from trained questions in "And" alone and is not listed.
+    """
+    asks = (
+        ask.replace("{w}", where)
+        for ask in ASKS["heldout"]
+        for where in WHERE.values()
+        if not ask.startswith("And {w}")
+    )
+    return (*FRAMES["heldout"], *asks)
