@@ -95,6 +95,24 @@ def test_a_rank_among_few_peers_says_that_it_decides_nothing():
     assert "towards the source, unlike others of its kind" in ranked
 
 
+def test_a_rank_far_from_its_peers_is_claimed_only_farther_from_0_than_they_are():
+    """Peers move Δ by 5, the named head by 1 (less than they), by 9, or by nothing."""
+    for own, verdict in ((9.0, "supported"), (1.0, "not supported"), (0.0, "inconclusive")):
+        effects = 5 + 0.2 * np.random.default_rng(0).normal(size=(24, 20))
+        effects[:, 3] += own - 5
+        frame, study = _patches(effects, scenarios=8), _study(named=("L0H3",))
+        summary = summarised(frame, study)
+        (pair,) = across_pairs(frame, summary, study)
+        found = [f for f in pair_findings(pair, summary, study) if "named" in f.answer]
+        (judged,) = judge(found)
+        assert judged.verdict == verdict
+        assert "of its kind by the distance of its effect from their median (+5.0" in (
+            judged.finding.evidence.detail
+        )
+        (row,) = [row for row in summary if row["component"] == "L0H3"]
+        assert row["p_rank"] == 1 / 20
+
+
 def test_the_largest_of_many_is_measured_where_it_was_not_chosen():
     """Of 30 equal columns the largest looks far from 0; its held-out size does not."""
     study, naive, covered = _study(resample="wordings"), 0, 0
