@@ -135,6 +135,7 @@ def test_a_member_needs_more_than_its_familys_best() -> None:
     heads = [Finding("x", ends, claim=Claim(p=p, least=1, family="heads")) for p in (0.001, 0.04)]
     other = [Finding("x", ends, claim=Claim(p=p, least=1)) for p in (0.5, 0.6, 0.7)]
     assert [one.verdict for one in judge([*heads, *other])][:2] == ["supported", "not supported"]
+    assert judge([*heads, *other])[1].q == pytest.approx(0.04 * 4), "one of four families chosen"
     alone = [replace(one, claim=replace(one.claim, family="")) for one in heads]
     assert judge(alone)[1].verdict == "supported"
 
