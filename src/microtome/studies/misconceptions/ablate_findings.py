@@ -116,7 +116,8 @@ def _claim(row: dict[str, Any], without: str, size: str) -> Claim:
     as_predicted = ", as predicted" * bool(row["predicted"])
     beyond = "by more than without random atoms"
     return Claim(
-        p=max(row["p_random"], row["p_change"] or 0.0), floor=row["smallest_p"], least=LEAST_NATS, side=int(row["predicted"]),
+        p=max(row["p_random"], row["p_change"] or 0.0), floor=row["smallest_p"], least=LEAST_NATS,
+        side=int(row["predicted"]),
         above=f"{without} rises by {size}{as_predicted} and {beyond}.",
         below=f"{without} falls by {size}{as_predicted} and {beyond}.",
         false_in="random atoms of the same size at the same tokens in the features' place",
