@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
 
 from microtome.lab.verdicts import judge
@@ -93,6 +94,43 @@ def test_a_rank_among_few_peers_says_that_it_decides_nothing():
     texts, _ = _patching_texts(_patches(effects), _study(named=("L0H3",)))
     (ranked,) = [text for text in texts if "named beforehand" in text]
     assert "towards the source, unlike others of its kind" in ranked
+
+
+def test_a_rank_far_from_its_peers_is_claimed_only_farther_from_0_than_they_are():
+    """Peers move Δ by 5, the named head by 1 (less than they), by 9, or by nothing."""
+    for own, verdict in ((9.0, "supported"), (1.0, "not supported"), (0.0, "inconclusive")):
+        effects = 5 + 0.2 * np.random.default_rng(0).normal(size=(24, 20))
+        effects[:, 3] += own - 5
+        frame, study = _patches(effects, scenarios=8), _study(named=("L0H3",))
+        summary = summarised(frame, study)
+        (pair,) = across_pairs(frame, summary, study)
+        found = [f for f in pair_findings(pair, summary, study) if "named" in f.answer]
+        (judged,) = judge(found)
+        assert judged.verdict == verdict
+        assert "of its kind by the distance of its effect from their median (+5.0" in (
+            judged.finding.evidence.detail
+        )
+        (row,) = [row for row in summary if row["component"] == "L0H3"]
+        assert row["p_rank"] == 1 / 20
+
+
+@pytest.mark.parametrize(
+    ("sign", "lean", "way"), [(1, "more", "towards"), (-1, "less", "away from")]
+)
+def test_gaps_and_ranks_are_said_on_the_side_where_they_lie(sign, lean, way):
+    rng = np.random.default_rng(0)
+    effects = 0.2 * rng.normal(size=(24, 20))
+    effects[:, 3] += 9
+    # `towards` counts in the direction of the gap: the same change leads away where it is negative.
+    frame, study = _patches(effects, scenarios=8), _study(named=("L0H3",))
+    frame["donor_delta"] = frame["baseline_delta"] + sign * (4 + 0.1 * rng.random(len(frame)))
+    summary = summarised(frame, study)
+    (pair,) = across_pairs(frame, summary, study)
+    judged = judge(pair_findings(pair, summary, study))
+    (gap,) = [one for one in judged if one.finding.about.endswith(", gap")]
+    assert f"the source leans {lean} to defection" in gap.answer
+    (rank,) = [one for one in judged if "named beforehand" in one.answer]
+    assert f"moves Δ {way} the source, unlike others" in rank.answer
 
 
 def test_the_largest_of_many_is_measured_where_it_was_not_chosen():
@@ -385,6 +423,8 @@ def test_two_ways_and_suppression_say_what_unrelated_tokens_share():
     assert own.verdict == "supported"
     assert "L0H0 moves Δ towards its owner both ways between Base and Strategic" in own.answer
     assert shared.verdict == "control failed"
+    far = two_way_finding([{**way, "unrelated_rms": 0.3, "p_both": 0.3}], best, study)
+    assert (far.claim.p, judge([far])[0].verdict) == (0.3, "not supported"), "max-T shows nothing"
     due = "Swapping 1 of these moves unrelated tokens apart as much or more"
     assert due in shared.finding.evidence.detail
     row = {

@@ -17,6 +17,7 @@ from microtome.studies.dilemmas.attribution import Attribution
 from microtome.studies.dilemmas.both_ways import SIGNS
 from microtome.studies.dilemmas.circuits import Circuits
 from microtome.studies.dilemmas.effects import towards
+from microtome.studies.dilemmas.held_out import circuit_finding
 from microtome.studies.dilemmas.overlap import overlap_findings, overlaps, shared_between
 from microtome.studies.dilemmas.players import Pair
 from microtome.studies.dilemmas.relations import searched_wordings
@@ -98,6 +99,21 @@ def test_a_circuit_is_claimed_where_it_carries_more_than_random_sets():
     assert of(worlds.circuit, -1.5).verdict != "supported", "the gap grows"
     (few,) = judge([worlds.circuit(rng(), 0.9)], rate=0.001)
     assert (few.verdict, few.q) == ("inconclusive", None), "199 sets cannot reach 0.1 %"
+
+
+@pytest.mark.parametrize("reached", [1, 80])
+def test_a_circuit_needs_a_share_and_one_beyond_random_sets(reached):
+    """f of nothing beyond random sets that carry less is nothing; p is the larger of both."""
+    frame = pd.DataFrame({
+        "pair": "A → B", "scenario": [f"s{i}" for i in range(8)], "variant": 2, "gap": 3.0,
+    })  # fmt: skip
+    line = {"pair": "A → B", "n_members": 4, "n_nodes": 25, "n_held_out": 8, "without": 0.1,
+            "n_random": 199, "p_random": reached / 200}  # fmt: skip
+    for f in (0.0, 0.8):
+        noise = np.random.default_rng(0).normal(size=8)
+        own = frame.assign(effect=3 * f + 0.3 * (noise - noise.mean()))
+        claim = circuit_finding(line, own, STUDY).claim
+        assert claim.p == pytest.approx(1.0) if f == 0 else claim.p == reached / 200
 
 
 def test_circuits_that_share_all_they_can_share_more_than_chance():

@@ -97,6 +97,16 @@ def test_a_direction_is_named_only_of_a_claim_that_is_supported(made):
     assert (overall.finding.evidence.value, overall.finding.evidence.n) == (0.5, 4)
 
 
+def test_an_ablation_needs_a_change_and_one_beyond_random_sets(made):
+    """Random sets that move Δ the other way are no evidence that the features move it."""
+    rows, given, study = made
+    assert rows[0]["p_change"] < rows[0]["p_random"]
+    for fields, p in (({}, 1 / 200), ({"p_random": 0.4}, 0.4), ({"p_change": 0.03}, 0.03),
+                      ({"p_change": None}, 1 / 200)):  # fmt: skip
+        one, _ = ablation_findings([rows[0] | fields, rows[1]], given, study)[1:3]
+        assert one.claim.p == p
+
+
 def test_an_ablation_that_moves_the_wrong_way_is_not_supported(made):
     """Random sets may do worse still; that is no support for the prediction."""
     rows, given, study = made

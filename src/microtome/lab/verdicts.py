@@ -2,7 +2,9 @@
 
 q is Benjamini and Hochberg's over the run's families and single claims (a family's p is its
 smallest max-T p); inside the R chosen of m families a claim needs p ≤ rate · R / m (Benjamini &
-Bogomolov 2014). Claims that the design cannot decide are not counted. Then, in this order,
+Bogomolov 2014). Claims that the design cannot decide are not counted; one whose control failed, or
+whose interval is not on a side that it predicts, counts with p = 1: if it were a discovery that is
+not reported, those that are would hold more than their share of false ones. Then, in this order,
 
     control failed   its control did
     supported        significant, and the interval leaves the null out on a side that it predicts
@@ -107,9 +109,17 @@ def decidable(claim: Claim, rate: float) -> bool:
 
 
 def _p(finding: Finding) -> float:
-    assert finding.claim is not None
-    assert finding.claim.p is not None
-    return finding.claim.p
+    """What enters the correction: never less than p, so a null claim is no likelier to pass."""
+    claim = finding.claim
+    assert claim is not None
+    assert claim.p is not None
+    return claim.p if _supportable(finding.evidence, claim) else 1.0
+
+
+def _supportable(evidence: Evidence, claim: Claim) -> bool:
+    """Whether control and interval leave the claim to its q."""
+    side = side_of(evidence, claim.null)
+    return claim.control_holds is not False and bool(side) and claim.predicts(side)
 
 
 def _q(decided: Decisions, name: str, p: float, members: int) -> float:

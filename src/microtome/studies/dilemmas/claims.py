@@ -1,8 +1,8 @@
 """What the claims of this study share: smallest effects of interest, and evidence from intervals.
 
-A claim's p is dual to the interval that its evidence shows, or that of the test that is named
-beside it; `largest_claim` takes the larger of both, since a component is named only where its
-held-out size and max-T agree.
+A claim's p is dual to the interval that its evidence shows. Where a second test speaks of another
+null (random sets, peers, max-T) the claim needs both, so its p is the larger of the two: with that
+of one alone, claims that are false by the other would pass the correction.
 """
 
 from microtome.lab.claims import Claim, Evidence
@@ -72,6 +72,11 @@ def largest_claim(
         p=top.claim_p, least=least, side=1 if top.sign > 0 else -1, above=above, below=below,
         control_holds=control_holds, false_in=false_in,
     )  # fmt: skip
+
+
+def needs_both(tested: float | None, shown: float | None) -> float | None:
+    """p of a claim that holds only if two do: that of a test, and that of the interval shown."""
+    return tested if tested is None or shown is None else max(tested, shown)
 
 
 def undesigned(least: float, false_in: str) -> Claim:

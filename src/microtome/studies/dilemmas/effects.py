@@ -79,6 +79,7 @@ def _effect(part: "pd.DataFrame", study: Configuration) -> dict[str, Any]:
         **columns(change),
         "mean_towards": toward.value,
         **columns(toward, "towards"),
+        "towards_p": toward.p,
         "std_delta_change": float(part["delta_change"].std(ddof=0)),
         "mean_effect": float(part["effect"].mean()),
         "unrelated_rms": float((part["unrelated_rms"] ** 2).mean() ** 0.5),
@@ -95,7 +96,7 @@ def flipped(part: "pd.DataFrame", study: Configuration) -> dict[str, int]:
     return {"flips": int((both & clear(part, study)).sum()), "flips_anywhere": int(both.sum())}
 
 
-_UNRANKED = {"p_rank": None, "peers": None}
+_UNRANKED = {"p_rank": None, "peers": None, "peers_median": None}
 
 
 def peer_ranks(pair: "pd.DataFrame", study: Configuration) -> dict[str, dict[str, Any]]:
@@ -104,9 +105,12 @@ def peer_ranks(pair: "pd.DataFrame", study: Configuration) -> dict[str, dict[str
     for _, alike in groups(parts_of(pair), "kind"):
         wide = by_component(alike, "towards").groupby(level="scenario", sort=False).mean()
         ranks = rank_among_peers(wide.to_numpy(float))
+        median = float(wide.mean().median())
         for name, p in zip(wide.columns, ranks.p, strict=True):
             named = name in study.named
-            found[str(name)] = {"p_rank": float(p) if named else None, "peers": ranks.peers}
+            found[str(name)] = {
+                "p_rank": float(p) if named else None, "peers": ranks.peers, "peers_median": median
+            }  # fmt: skip
     return found
 
 

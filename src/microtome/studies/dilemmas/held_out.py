@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from microtome.data.prompts import Prompt
 from microtome.lab.claims import Claim, Evidence, Finding
-from microtome.studies.dilemmas.claims import LEAST_SHARE, measured
+from microtome.studies.dilemmas.claims import LEAST_SHARE, measured, needs_both
 from microtome.studies.dilemmas.configuration import Configuration
 from microtome.studies.dilemmas.design import share_of_gap
 from microtome.studies.dilemmas.models import place
@@ -120,16 +120,20 @@ def _assessed(
     p, n, pair = line["p_random"], line["n_random"], line["pair"]
     carried, floor = f"{share.value:.0%} of the gap on held-out wordings", 1 / (1 + n)
     claim = Claim(
-        p=p, floor=floor, least=LEAST_SHARE, side=1, false_in=_RANDOM,
+        p=needs_both(p, share.p), floor=floor, least=LEAST_SHARE, side=1, false_in=_RANDOM,
         above=f"{pair}: the circuit carries {carried}, more than random sets of its size.",
     )  # fmt: skip
     evidence = measured(
         share, "share of the gap", study,
         f"{size} of the source, on other wordings; all the others carry {line['without']:.0%}.",
-        f"{n} random sets of as many heads and MLPs on the same wordings, which reach "
+        f"{n} random sets of as many heads and MLPs on the same wordings, {_beaten(p)}which reach "
         f"p = {floor:.2g} at best", ".2f",
     )  # fmt: skip
     return Finding(
         f"{pair}: that the circuit carries more than random sets of its size is not shown: "
         f"{carried}.", evidence, pair, QUESTION, claim,
     )  # fmt: skip
+
+
+def _beaten(p: float | None) -> str:
+    return "" if p is None else f"p = {p:.2g} among them, "

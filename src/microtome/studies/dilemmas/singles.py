@@ -11,6 +11,7 @@ from microtome.studies.dilemmas.claims import (
     largest_claim,
     largest_evidence,
     measured,
+    needs_both,
     undesigned,
 )
 from microtome.studies.dilemmas.clear import left_out
@@ -125,13 +126,14 @@ def _rank(row: dict[str, Any]) -> Finding:
     unlike = f"{abs(effect):.2f} logits"
     shown = ends[0] is not None and not ends[0] <= 0 <= ends[1]
     claim = Claim(
-        p=row["p_rank"], floor=1 / peers, least=LEAST_LOGITS, false_in=_OTHER,
+        p=_rank_p(row), floor=1 / peers, least=LEAST_LOGITS, false_in=_OTHER,
         above=f"{where} moves Δ towards the source, unlike others of its kind: {unlike}.",
         below=f"{where} moves Δ away from the source, unlike others of its kind: {unlike}.",
         control_holds=specific(effect, moved, shown=shown),
     )  # fmt: skip
     detail = (
-        f"It ranks {place} of {peers} of its kind by the distance of its effect from their median. "
+        f"It ranks {place} of {peers} of its kind by the distance of its effect from their median "
+        f"({row['peers_median']:+.2f}). "
     )
     evidence = Evidence(
         effect, *ends, TOWARDS, row["n"], f"{_moved(moved)}; p is among {peers} peers",
@@ -141,3 +143,11 @@ def _rank(row: dict[str, Any]) -> Finding:
         f"{where} is not shown to act unlike others of its kind: {unlike}.",
         evidence, f"{row['pair']}, {row['component']}", QUESTION, claim,
     )  # fmt: skip
+
+
+def _rank_p(row: dict[str, Any]) -> float | None:
+    """p of the rank and of an effect; 1 of one that is smaller than its peers', not unlike 0."""
+    effect = row["mean_towards"]
+    if effect * (effect - row["peers_median"]) < 0:
+        return 1.0
+    return needs_both(row["p_rank"], row["towards_p"])

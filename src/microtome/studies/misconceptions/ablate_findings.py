@@ -109,11 +109,15 @@ def _evidence(row: dict[str, Any], study: Configuration) -> Evidence:
 
 
 def _claim(row: dict[str, Any], without: str, size: str) -> Claim:
-    """Beyond random sets in the predicted direction; in either where none is predicted."""
+    """Beyond random sets in the predicted direction; in either where none is predicted.
+
+    Away from 0 and beyond random sets: p is the larger of both, as either can be false alone.
+    """
     as_predicted = ", as predicted" * bool(row["predicted"])
     beyond = "by more than without random atoms"
     return Claim(
-        p=row["p_random"], floor=row["smallest_p"], least=LEAST_NATS, side=int(row["predicted"]),
+        p=max(row["p_random"], row["p_change"] or 0.0), floor=row["smallest_p"], least=LEAST_NATS,
+        side=int(row["predicted"]),
         above=f"{without} rises by {size}{as_predicted} and {beyond}.",
         below=f"{without} falls by {size}{as_predicted} and {beyond}.",
         false_in="random atoms of the same size at the same tokens in the features' place",

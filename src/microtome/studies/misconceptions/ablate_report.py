@@ -75,7 +75,7 @@ def summary(
     effect, random = _effects(found.value, controls["mean_change"].to_numpy(float), sign)
     return {
         **place, "predicted": sign, "n": found.n, "mean_change": found.value, "low": found.low,
-        "high": found.high, "limited": found.limited, "decider": found.decider,
+        "high": found.high, "p_change": found.p, "limited": found.limited, "decider": found.decider,
         "without": found.without, "effect": effect,
         "random_max": float(random.max()),
         "random_mean": float(random.mean()), "n_random": len(random),

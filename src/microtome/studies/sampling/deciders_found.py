@@ -74,22 +74,26 @@ def _most(found: Largest | None, kind: str, forks: str) -> list[Finding]:
 
 
 def _beyond(found: Largest, kind: str, name: str, gap: Interval) -> Finding:
-    """The claim that the largest writes more, or less, at forks than under a control."""
+    """The claim that the largest writes more at forks than under a control.
+
+    Only more: forks are ranked by p1 · p2, which is largest where the two logits are close, and
+    contributions that sum to nearly 0 are smaller than others in any model.
+    """
     subject = f"the largest {kind}" if found.agreed is None else f"{kind} {found.agreed}"
     begun, size = f"{subject[0].upper()}{subject[1:]} writes", f"{abs(gap.value):.2f} logits"
     claim = Claim(
-        p=gap.p, least=effects.LOGITS,
+        p=gap.p, least=effects.LOGITS, side=1,
         above=f"{begun} {size} more at forks than for the {name}.",
-        below=f"{begun} {size} less at forks than for the {name}.",
         false_in=f"fork and {name} of a problem exchanged at random",
     )  # fmt: skip
     one, other = found.chosen
     proof = evidence_of(
         gap, "logits, fork − control", f"the {name}, on the same problems",
-        f"Halves of the problems choose {one} and {other}; the other half estimates.", "+.2f",
+        f"Halves of the problems choose {one} and {other}; the other half estimates. Less is no "
+        f"claim: forks are selected for close logits, which makes contributions small.", "+.2f",
     )  # fmt: skip
     answer = (
-        f"That {subject} writes another amount at forks than for the {name} is not shown: "
+        f"That {subject} exceeds at forks what it writes for the {name} is not shown: "
         f"{gap.value:+.2f} logits."
     )
     return Finding(answer, proof, f"largest {kind} against the {name}", QUESTION, claim)
@@ -133,8 +137,8 @@ def _more_than(top: "pd.DataFrame", other: "pd.DataFrame", study: Configuration)
         "+.2f",
     )  # fmt: skip
     answer = (
-        f"That ablating each fork's top component moves the logit difference by another amount "
-        f"than a random one is not shown: {gap.value:+.2f}."
+        f"That ablating each fork's top component moves the logit difference beyond a random one "
+        f"is not shown: {gap.value:+.2f}."
     )
     return [Finding(answer, proof, "top component against a random one", QUESTION, claim)]
 
