@@ -95,10 +95,10 @@ def test_every_missed_bar_is_a_weakness(measured: Measured) -> None:
 
 def test_exclusion_counts_documents_and_names_what_they_hold(measured: Measured) -> None:
     assert exclusion(measured.exclusion) == (
-        "2 of the 1,063,920 training documents hold any of the 8,406 excluded texts: a/b.jsonl:3."
+        "2 of the 1,063,920 training documents hold one of the 8,406 excluded texts: a/b.jsonl:3."
     )
     clean = {**measured.exclusion, "hits": []}
-    assert exclusion(clean).startswith("None of the 1,063,920 training documents holds any")
+    assert exclusion(clean).startswith("None of the 1,063,920 training documents holds one")
 
 
 @pytest.mark.parametrize(

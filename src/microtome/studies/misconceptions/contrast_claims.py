@@ -53,7 +53,7 @@ def replicated(row: dict[str, Any], control: str, holds: bool | None) -> Finding
         above=sure, below=sure, control_holds=holds, false_in=EXCHANGED,
     )  # fmt: skip
     return Finding(
-        f"Whether {feature} differs between the members of held-out pairs is not shown: "
+        f"That {feature} differs towards its side on held-out pairs is not shown: "
         f"{change:+.2f}.", evidence, f"largest feature of {side} members", QUESTION, claim,
     )  # fmt: skip
 

@@ -80,7 +80,8 @@ class Judgement:
         if self.specific not in (VOICE, SPECIFIC):
             return 1.0
         known = [one.p for one in self.effects.carried.values() if one is not None]
-        parts = [self.effects.inside.p, float(self.cause["p_random"]), *known]
+        cause = max(self.cause["p_random"], self.cause["p_change"] or 0.0)
+        parts = [self.effects.inside.p, cause, *known]
         return max(1.0 if p is None else p for p in parts)
 
 
