@@ -8,14 +8,16 @@ import pandas as pd
 
 from bench.claims.world import Rng, World
 from microtome.lab.claims import Finding
-from microtome.studies.misconceptions import Misconceptions, prompts
+from microtome.studies.misconceptions import Misconceptions, prompts, verdicts_findings
 from microtome.studies.misconceptions.ablate_findings import ablation_findings
-from microtome.studies.misconceptions.ablate_report import summaries
+from microtome.studies.misconceptions.ablate_report import summaries, summary
+from microtome.studies.misconceptions.candidates import Candidate
 from microtome.studies.misconceptions.contrast_findings import contrast_findings
 from microtome.studies.misconceptions.contrasting import Contrast, Feature, Sides, contrast
 from microtome.studies.misconceptions.factoring import effects, row
 from microtome.studies.misconceptions.factors_findings import factor_findings
 from microtome.studies.misconceptions.heldout import heldout_rows, separation_rows
+from microtome.studies.misconceptions.judging import Judgement, effects_of
 from microtome.studies.misconceptions.relabelling import Relabelled
 
 N, SETS = 24, 199
@@ -119,18 +121,41 @@ def ablations(changes: dict[str, np.ndarray], random: dict[str, np.ndarray]) -> 
     return {name: pd.DataFrame(frame) for name, frame in frames.items()}
 
 
-def ablated(rng: Rng, effect: float) -> Finding:
+def _ablated(rng: Rng, effect: float) -> dict[str, Any]:
     """Sets of atoms that all lower Δ by 0.5 nats (sd 0.2), the features' by `effect` more."""
     means = rng.normal(-0.5, 0.2, SETS + 1)
     means[0] -= effect
     changes = means[:, None] + 0.5 * rng.normal(size=(SETS + 1, N))
-    tables = ablations({"correct": changes[0]}, {"correct": changes[1:].mean(1)})
+    return ablations({"correct": changes[0]}, {"correct": changes[1:].mean(1)})
+
+
+def ablated(rng: Rng, effect: float) -> Finding:
+    tables = _ablated(rng, effect)
     found = ablation_findings(summaries(tables, STUDY), tables, STUDY)
     (one,) = (f for f in found if f.evidence.unit == "nats")
     return one
 
 
-def _world(claim: str, null: str, draw: Any, effects: tuple[float, ...], unit: str) -> World:
+def verdict(rng: Rng, effect: float, *, causes: bool = True) -> Finding:
+    """A feature whose labels hold by `effect` more than chance, and whose ablation lowers Δ."""
+    chosen = Candidate(FEATURES[0], "voice", "correct", 2.0, 2.0, 0.001)
+    own = {role: sides(rng, _exchanged(rng, effect), _OWN, role) for role in ("test", "elsewhere")}
+    place = {"layer": 0, "side": "correct", "features": "0"}
+    tables = _ablated(rng, 1.0 if causes else 0.0)
+    cause = summary(place, tables["ablate_results"], tables["ablate_controls"], STUDY)
+    cause["q_random"] = cause["p_random"]
+    one = Judgement(chosen, effects_of([chosen], own, STUDY.at)[0], None, cause, STUDY.alpha)
+    return verdicts_findings._surest(one, (0, 20), STUDY)
+
+
+def no_cause(rng: Rng, effect: float) -> Finding:
+    """A feature of the voice, that does no more than a random atom when it is ablated."""
+    return verdict(rng, 0.5, causes=False)
+
+
+def _world(
+    claim: str, null: str, draw: Any, effects: tuple[float, ...] = (), unit: str = ""
+) -> World:
     return World("misconceptions", claim, null, f"{N} pairs", draw, effects, unit)
 
 
@@ -148,4 +173,9 @@ WORLDS = (
     _world("without the features Δ moves as predicted, beyond random sets",
            "random atoms of the same size", ablated, (0.2, 0.4, 0.6, 0.8),
            "nats (sd of random sets 0.2)"),
+    _world("the surest feature predicts, causes, and is of the voice or specific",
+           "labels exchanged within all pairs", verdict, (0.2, 0.3, 0.4, 0.5),
+           "of all pairs beyond one half, by 2 sd each"),
+    _world("the surest feature predicts, causes, and is of the voice or specific",
+           "a random atom ablated", no_cause),
 )  # fmt: skip

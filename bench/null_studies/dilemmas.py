@@ -11,7 +11,7 @@ from bench.null_studies.chain import Frames, computed, findings
 from bench.null_studies.study import EXCHANGES, NullStudy
 from microtome.data import games
 from microtome.lab.claims import Finding
-from microtome.model.source import adapter_source
+from microtome.model.source import adapter_source, model_source
 from microtome.model.tiny import tiny_adapter, tiny_model
 from microtome.studies.dilemmas import Dilemmas
 
@@ -24,7 +24,7 @@ def worlds(number: int, folder: Path) -> Iterator[list[Finding]]:
     """Three random models, patched both ways once; their tables exchanged several times."""
     model = tiny_model("specimen:world", folder / "model", seed=number)
     for i, name in enumerate(MODELS[1:]):
-        like = adapter_source("specimen:world", name).path
+        like = adapter_source(name, model_source("specimen:world")).path
         tiny_adapter(like, model, folder / "adapters" / name, seed=1000 * number + i)
     study = Dilemmas(
         model=str(model), adapters=folder / "adapters", models=MODELS, dtype="float32",

@@ -14,6 +14,9 @@ from microtome.studies.misconceptions import Misconceptions
 from microtome.studies.misconceptions.material import factor_pairs, pairs_of
 from microtome.studies.misconceptions.pairs import Pair
 
+SELECT = ("select", "content_select")
+"""Pairs on which features are chosen: their labels stay, or no feature would be."""
+
 
 def worlds(number: int, folder: Path) -> Iterator[list[Finding]]:
     """A random model read in random directions, on pairs whose labels are exchanged anew."""
@@ -32,7 +35,7 @@ def worlds(number: int, folder: Path) -> Iterator[list[Finding]]:
 def _prompts(path: Path, number: int, exchange: int) -> Path:
     """The generator's pairs; labels of those that select nothing are exchanged at random."""
     given = Misconceptions(model="specimen:world", seed=number)
-    own = [pair for pair in pairs_of(given) if pair.correct.role in ("select", "test")]
+    own = [pair for pair in pairs_of(given) if pair.correct.role != "extra"]
     rng = np.random.default_rng([number, exchange])
     path.write_text("\n".join(_lines([*own, *factor_pairs(given)], rng)))
     return path
@@ -42,7 +45,7 @@ def _lines(pairs: Sequence[Pair], rng: np.random.Generator) -> Iterator[str]:
     for pair in pairs:
         texts = [one.prompt for one in pair.members]
         role = pair.correct.role
-        if role != "select" and rng.random() < 0.5:
+        if role not in SELECT and rng.random() < 0.5:
             texts.reverse()
         for one, text in zip(pair.members, texts, strict=True):
             yield json.dumps({
@@ -62,6 +65,7 @@ STUDY = NullStudy(
         "the strongest features tell held-out members apart": "^held-out separation",
         "the largest feature reads the voice outside the domain": "^the largest claimed feature",
         "without the features Δ moves as predicted, beyond random sets": "^ablation at",
+        "the surest feature predicts, causes, and is of the voice or specific": "^verdict of the",
     },
     {"^survivors": ("any feature differs", "without an interval it is always inconclusive")},
     worlds,
