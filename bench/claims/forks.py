@@ -71,7 +71,7 @@ _LOGITS = "logits (mean of other amounts 1)"
 WORLDS = (
     _world("the top fork chooses the method", "the top fork drawn at random",
            method, (0.2, 0.4, 0.6, 0.7), "of solutions beyond chance"),
-    _world("the largest layer writes another amount at forks", "fork and control exchanged",
+    _world("the largest layer writes more at forks", "fork and control exchanged",
            writes, (1, 2, 3, 4), _LOGITS),
     _world("ablating the top component moves more than a random one", "top and random exchanged",
            ablated, (1, 2, 3, 4), _LOGITS),

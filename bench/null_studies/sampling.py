@@ -114,7 +114,7 @@ STUDY = NullStudy(
         "the variance changes with length": "^length at",
         "another problem's oracle lies farther or nearer": "^another problem's oracle",
         "forcing the oracle's beginning changes the distance": "^drift",
-        "the largest layer writes another amount at forks": "^largest (layer|component) against",
+        "the largest layer writes more at forks": "^largest (layer|component) against",
         "ablating the top component moves more than a random one": "^top component against",
         "its contribution predicts the sign of its ablation": "^sign of the ablation",
         "right solutions form separate groups": "^separate groups",

@@ -28,7 +28,8 @@ def interval(low, high, p=0.001):
 
 
 CAUSE = {"predicted": 1, "mean_change": 3.0, "low": 2.0, "high": 4.0, "n": 24, "n_random": 199,
-         "random_max": 1.0, "p_random": 0.005, "p_change": 0.004, "q_random": 0.01, "smallest_p": 0.005}  # fmt: skip
+         "random_max": 1.0, "p_random": 0.005, "p_change": 0.004,
+         "q_random": 0.01, "smallest_p": 0.005}  # fmt: skip
 PREDICTS = {"yes": (4.0, 6.0), "no": (-1.0, 0.5), "undecided": (-1.0, 4.0)}
 CAUSES = {
     "yes": CAUSE,
