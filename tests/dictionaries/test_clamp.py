@@ -116,7 +116,8 @@ def test_a_source_is_seen_as_it_is_read(family, source, checkpoint):
 
 def test_a_small_clamp_does_what_the_gradient_says(model):
     sae, site = random_sae(model.parts.d_model), resid_post[2]
-    metric = lambda run: run.final_logits[:, 100] - run.final_logits[:, 200]  # noqa: E731
+    first, second = model.run(TEXT).final_logits[0].topk(2).indices.tolist()
+    metric = lambda run: run.final_logits[:, first] - run.final_logits[:, second]  # noqa: E731
     run = model.run(TEXT, read=site, grad=metric)
     x = run[site].detach()
     f = sae.encode(x)[..., 7]

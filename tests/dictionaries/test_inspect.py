@@ -14,7 +14,7 @@ from microtome.dictionaries.load import load_dictionary, save_dictionary
 from microtome.dictionaries.random import random_dictionary
 from microtome.dictionaries.sae import SAE
 from microtome.errors import DictionaryError, InputError
-from microtome.model.site import attn_z, resid_post
+from microtome.model.site import Site, attn_out, attn_z, resid_post
 from microtome.specimens.world import documents
 from tests.dictionaries.files import gemma_scope
 from tests.dictionaries.planted import random_sae
@@ -30,10 +30,8 @@ def texts() -> list[str]:
     return [one.text for one in documents("taxonomy", "heldout", 5, 40)]
 
 
-@pytest.fixture(scope="module")
-def good(model: mt.Model, texts: list[str]) -> SAE:
-    """Both signs of eight principal directions of attn_z[1], all orthogonal to its large mean."""
-    site = attn_z[1]
+def planted_at(site: Site, model: mt.Model, texts: list[str]) -> SAE:
+    """Both signs of eight principal directions of a site, all orthogonal to its large mean."""
     run = model.run(texts, read=site)
     x = run[site][run.tokens.mask][1:].float()
     mean = x.mean(0)
@@ -51,6 +49,11 @@ def good(model: mt.Model, texts: list[str]) -> SAE:
         b_in=mean,
         origin=Origin(source="planted", facts={"average_l0": 8}),
     )
+
+
+@pytest.fixture(scope="module")
+def good(model: mt.Model, texts: list[str]) -> SAE:
+    return planted_at(attn_out[4], model, texts)
 
 
 def test_its_facts_without_a_model(tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_a_good_dictionary_gets_no_hint(model, texts, good) -> None:
 
 def test_a_missing_normaliser_is_found(model, texts, good) -> None:
     """Weights for inputs of length √d, as a file holds them before the scale is folded in."""
-    site = attn_z[1]
+    site = attn_out[4]
     run = model.run(texts, read=site)
     length = float(run[site][run.tokens.mask][1:].norm(dim=-1).mean())
     unfolded = scaled_input(good, length / model.parts.d_model**0.5)
@@ -89,8 +92,8 @@ def test_a_missing_normaliser_is_found(model, texts, good) -> None:
     assert any("the normaliser is missing" in hint for hint in hints), hints
 
 
-def test_a_layer_that_is_off_by_one_is_found(model, texts, good) -> None:
-    moved = replace(good, site_in=attn_z[2], site_out=attn_z[2])
+def test_a_layer_that_is_off_by_one_is_found(model, texts) -> None:
+    moved = replace(planted_at(attn_z[1], model, texts), site_in=attn_z[2], site_out=attn_z[2])
     hints = inspect(moved, model, texts).hints
     assert any("at attn_z[1] FVU would be" in hint for hint in hints), hints
 

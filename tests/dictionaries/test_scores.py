@@ -145,8 +145,8 @@ def test_an_attention_sink_decides_nothing_unless_asked(model, texts):
             weight[bos] = kept
     assert (without.n_sinks, with_sinks.n_sinks) == (6, 0)
     assert without.n_tokens == with_sinks.n_tokens - 6
-    # Six tokens of 200 hide half of the error.
-    assert with_sinks.fvu.value < 0.6 * without.fvu.value
+    # Six tokens of 200 hide a quarter of the error.
+    assert with_sinks.fvu.value < 0.75 * without.fvu.value
 
 
 def test_a_transcoder_is_scored_where_it_writes(model, texts):
@@ -162,7 +162,7 @@ def test_a_transcoder_is_scored_where_it_writes(model, texts):
 def test_more_text_wakes_at_least_as_many_features_as_said(model, texts):
     """Chao's bound from a few texts, against what many texts then show."""
     d = model.parts.d_model
-    sae = replace(random_sae(d, 512, site=SITE), b_enc=torch.full((512,), -14.0))
+    sae = replace(random_sae(d, 512, site=SITE), b_enc=torch.full((512,), -12.0))
     few, many = score(sae, model, texts[:6]), score(sae, model, corpus("specimen", 200))
     assert 0 < few.unseen <= few.dead - many.dead
     assert many.unseen < few.unseen

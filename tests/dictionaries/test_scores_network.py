@@ -17,7 +17,7 @@ from microtome.dictionaries.reconstruct import reconstruct
 from microtome.dictionaries.scores import causal_metric, score
 from microtome.errors import DictionaryError, InputError
 from microtome.files import read_json
-from microtome.model.site import attn_z, mlp_normed, mlp_out, resid_post
+from microtome.model.site import attn_z, mlp_in, mlp_normed, mlp_out, resid_post
 from tests.dictionaries.planted import random_sae, random_transcoder
 from tests.dictionaries.test_scores import identity
 
@@ -84,7 +84,8 @@ def test_cross_entropy_and_divergence_are_the_models_own(model, texts):
 
 def test_a_site_whose_ablation_costs_nothing_has_no_share(model, texts):
     """One MLP of the specimen: without it the held-out cross-entropy is no higher."""
-    found = network(random_transcoder(model.parts.d_model), model, texts)
+    last = replace(random_transcoder(model.parts.d_model), site_in=mlp_in[4], site_out=mlp_out[4])
+    found = network(last, model, texts)
     assert found.ce_zero.value - found.ce.value < 0.3
     assert math.isnan(found.recovered.value)
     assert found.recovered.low is None
@@ -98,7 +99,7 @@ def test_every_kind_of_site_is_scored_and_replaced(model, texts):
     width = model.parts.d_head * model.n_heads
     at_z = replace(identity(width), site_in=attn_z[1], site_out=attn_z[1])
     assert score(at_z, model, texts[:4]).fvu.value < 1e-9
-    assert network(at_z, model, texts[:4]).recovered.value == pytest.approx(1, abs=1e-4)
+    assert network(at_z, model, texts[:8]).recovered.value == pytest.approx(1, abs=1e-4)
     coder = replace(random_transcoder(model.parts.d_model), site_in=mlp_normed[2])
     before = model.run(texts[0], read=[mlp_normed[2], mlp_out[2]])
     due = coder.reconstruct(before[mlp_normed[2]])[:, 1:]
@@ -124,7 +125,7 @@ def test_the_command_prints_and_writes_what_the_functions_give(model, tmp_path):
 
 def test_refusals(model, texts):
     with pytest.raises(InputError, match="longer texts"):
-        network(identity(model.parts.d_model), model, ["bird"])
+        network(identity(model.parts.d_model), model, [" bird"])
     with pytest.raises(DictionaryError, match="which site"):
         reconstruct(replace(random_sae(128), site_out=None))
 

@@ -41,6 +41,8 @@ def proof_of(finding: Row) -> list[str]:
     """What an answer rests on, line by line: number, test, control, details."""
     evidence = finding["evidence"]
     lines = [number_of(finding), *_test(finding)]
+    if evidence["control"]:
+        lines.append(f"control: {evidence['control']}")
     lines.append(evidence["detail"])
     return [line for line in lines if line]
 
