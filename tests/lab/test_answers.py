@@ -8,6 +8,7 @@ import pytest
 
 from microtome import files
 from microtome.errors import RunError
+from microtome.lab.answers import number_of, proof_of
 from microtome.lab.claims import Claim, Evidence, Finding
 from microtome.lab.record import FINDINGS, Record, findings
 from microtome.lab.run import conclude, run
@@ -36,6 +37,17 @@ def test_the_report_shows_a_question_its_answer_and_how_sure(tmp_path: Path) -> 
     assert "false by construction: a world without numbers" in fold
     assert text.count("Intervals are unadjusted") == 1
     assert "over the 1 claim of this run" in text
+
+
+def test_a_proof_is_the_number_the_test_the_control_and_the_details(tmp_path: Path) -> None:
+    found = toy(tmp_path).findings[0]
+    lines = proof_of(found)
+    assert lines[0] == number_of(found)
+    assert lines[1] == f"{found['verdict']}: {found['why']}"
+    assert found["why"]
+    assert f"control: {found['evidence']['control']}" in lines
+    without = found | {"evidence": found["evidence"] | {"control": ""}}
+    assert not [line for line in proof_of(without) if line.startswith("control")]
 
 
 def test_descriptions_have_no_chip_and_stand_under_their_step(tmp_path: Path, monkeypatch) -> None:
