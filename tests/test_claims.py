@@ -34,7 +34,7 @@ def name(world: World) -> str:
     return world.key
 
 
-@pytest.mark.medium
+@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS, ids=name)
 def test_a_claim_is_false_in_few_tables_without_an_effect(world: World) -> None:
     rng = rng_of(world, 0.0, FAR)
