@@ -1,4 +1,4 @@
-"""What no training document may hold: shipped prompts, and what the held-out split is made of.
+"""Texts that no training document may contain: shipped prompts and everything held out.
 
 Texts are compared as words in lower case, without punctuation, every number as "#". A *whole* text
 (a shipped prompt, a held-out template with "{slots}") stands in no document. Of the *carrying

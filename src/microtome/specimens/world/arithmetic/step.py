@@ -1,4 +1,4 @@
-"""One equation of a solution, right or slipped, and what a solution is made of."""
+"""A step of a solution: one equation, right or with a mistake."""
 
 from __future__ import annotations
 
